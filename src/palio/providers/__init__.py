@@ -1,0 +1,1 @@
+"""Everything that can run jobs: vendors' APIs, self-hosted servers, engines in this process."""

@@ -1,0 +1,1 @@
+"""How a recorded workflow reaches the one orchestrator that runs it."""

@@ -1,0 +1,1 @@
+"""Who runs a job: which providers could, in which order, and who claims it first."""
