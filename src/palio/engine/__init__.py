@@ -1,0 +1,1 @@
+"""The orchestrator: it takes a recorded workflow through its steps and jobs to its end."""

@@ -1,0 +1,78 @@
+"""How a document moves on when a job or a step of it did. Pure: the instant is handed in."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from palio.contract.document import Job, Step, Workflow
+from palio.contract.status import FAILED, Status, roll_up
+
+DependsOn = Mapping[str, frozenset[str]]
+"""The names of the steps that each step needs."""
+
+
+def finish(part: Job | Step, status: Status, at: datetime) -> None:
+    """Give a job or a step its final status."""
+    part.status = status
+    part.completed_at = at
+    part.estimated_progress_rate = None
+
+
+def advance(document: Workflow, depends_on: DependsOn, at: datetime) -> None:
+    """Bring the statuses of steps and of the workflow in line with those of their parts.
+
+    The dependants of a step that ended badly are canceled. Whatever starts or ends gets its instant.
+    """
+    for step in document.steps:
+        _advance_step(step, at)
+    _cancel_dependants(document, depends_on, at)
+    document.status = roll_up(step.status for step in document.steps)
+    if document.started_at is None and document.status is not Status.unassigned:
+        document.started_at = at
+    if document.status.is_final and document.completed_at is None:
+        document.completed_at = at
+
+
+def end_all(document: Workflow, status: Status, at: datetime) -> None:
+    """Give everything that is not over the same end: of a canceled workflow, say."""
+    for step in document.steps:
+        for job in step.jobs or []:
+            if not job.status.is_final:
+                finish(job, status, at)
+                job.reason = job.reason or status.value
+        if not step.status.is_final:
+            finish(step, status, at)
+    document.status = roll_up(step.status for step in document.steps)
+    document.completed_at = document.completed_at or at
+
+
+def _advance_step(step: Step, at: datetime) -> None:
+    if step.status.is_final or not step.jobs:
+        return
+    status = _image_step_status(step)
+    if status.is_final:
+        finish(step, status, at)
+    else:
+        step.status = status
+    if step.started_at is None and status is not Status.unassigned:
+        step.started_at = at
+
+
+def _image_step_status(step: Step) -> Status:
+    jobs = step.jobs or []
+    status = roll_up(job.status for job in jobs)
+    # A batch with some images missing is still a success; `output.errors` says what is missing.
+    if status is Status.failed and any(job.status is Status.succeeded for job in jobs):
+        return Status.succeeded
+    return status
+
+
+def _cancel_dependants(document: Workflow, depends_on: DependsOn, at: datetime) -> None:
+    ended_badly = {step.name for step in document.steps if step.status in FAILED}
+    found = bool(ended_badly)
+    while found:
+        found = False
+        for step in document.steps:
+            if not step.status.is_final and depends_on.get(step.name, frozenset()) & ended_badly:
+                finish(step, Status.canceled, at)
+                ended_badly.add(step.name)
+                found = True

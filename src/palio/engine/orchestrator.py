@@ -1,0 +1,96 @@
+"""The orchestrator of one process: it takes workflows off the queue and runs each to its end."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from palio.contract.instant import now
+from palio.contract.status import Status
+from palio.contract.template import WorkflowTemplate
+from palio.engine.announcer import Announcer, within
+from palio.engine.lifecycle import end_all
+from palio.engine.planning import template_of
+from palio.engine.room import Room
+from palio.engine.workflow_run import WorkflowRun
+from palio.errors import BadRequest, TooBusy
+from palio.queue.local import LocalQueue
+from palio.store.workflows import Stored
+
+log = logging.getLogger(__name__)
+
+CANCEL_SECONDS = 2.0
+"""How long a request to cancel waits to see the workflow over."""
+
+
+class Orchestrator:
+    """Runs workflows. `serve` must be running for anything to happen."""
+
+    def __init__(self, room: Room, max_active: int) -> None:
+        self.room = room
+        self.announcer = Announcer()
+        self._max_active = max_active
+        self._queue = LocalQueue()
+        self._arriving: dict[str, WorkflowRun] = {}
+        self._active: dict[str, WorkflowRun] = {}
+
+    async def serve(self) -> None:
+        """Take up what an earlier process left, then run what comes in, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for run in await self._left_behind():
+                self._start(run, group)
+            while True:
+                workflow_id = await self._queue.get()
+                self._start(self._arriving.pop(workflow_id), group)
+
+    def check_capacity(self) -> None:
+        """Raise TooBusy when as much is under way as this process accepts."""
+        if len(self._active) + len(self._arriving) >= self._max_active:
+            raise TooBusy(f"{self._max_active} workflows are under way; try again when some are done")
+
+    async def put(self, stored: Stored, template: WorkflowTemplate) -> None:
+        """Run a workflow that was just recorded."""
+        self._arriving[stored.id] = WorkflowRun(self.room, stored, template)
+        await self._queue.put(stored.id)
+
+    async def cancel(self, workflow_id: str) -> None:
+        """Stop a workflow whose cancellation is recorded, and wait a little for it to be over."""
+        with self.announcer.expect(workflow_id) as ending:
+            run = self._active.get(workflow_id) or self._arriving.get(workflow_id)
+            if run is None:
+                return
+            run.cancel()
+            await within(CANCEL_SECONDS, ending)
+
+    def progress(self, workflow_id: str) -> Mapping[str, float]:
+        """How far the jobs of a running workflow are, by job id."""
+        run = self._active.get(workflow_id)
+        return run.progress if run is not None else {}
+
+    def _start(self, run: WorkflowRun, group: asyncio.TaskGroup) -> None:
+        self._active[run.stored.id] = run
+        group.create_task(self._run(run))
+
+    async def _run(self, run: WorkflowRun) -> None:
+        workflow_id = run.stored.id
+        try:
+            await run.to_the_end()
+            self.announcer.ended(workflow_id)
+        except Exception:
+            log.exception("workflow %s could not be saved; it is taken up at the next start", workflow_id)
+        finally:
+            del self._active[workflow_id]
+
+    async def _left_behind(self) -> list[WorkflowRun]:
+        """The workflows that an earlier process did not bring to their end."""
+        runs: list[WorkflowRun] = []
+        for stored in await self.room.workflows.unfinished():
+            try:
+                template = template_of(stored.document)
+            except BadRequest as error:
+                log.error("workflow %s was accepted by another version and cannot be read: %s", stored.id, error)
+                end_all(stored.document, Status.failed, now())
+                await self.room.workflows.save(stored.document)
+                continue
+            attempts = await self.room.ledger.attempts(stored.id)
+            runs.append(WorkflowRun(self.room, stored, template, attempts))
+        return runs

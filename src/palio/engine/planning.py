@@ -1,0 +1,117 @@
+"""From what was submitted to what will be done. Pure, but for fresh ids.
+
+A template becomes a document; a step's input becomes jobs, one image each, and the blobs they will make, whose
+ids are known before the bytes exist.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from ulid import ULID
+
+from palio.blobs.names import new_blob_id
+from palio.contract.cost import cost_of
+from palio.contract.document import Blob, Job, Output, Step, Workflow
+from palio.contract.image.job import ImageJob
+from palio.contract.json import JsonObject
+from palio.contract.status import Status
+from palio.contract.steps import ImageStepInput, StepInput
+from palio.contract.template import StepTemplate, WorkflowTemplate, read_template
+from palio.contract.timespan import show_timespan
+
+_encode = msgspec.json.Encoder().encode
+
+
+def new_document(template: WorkflowTemplate, at: datetime) -> Workflow:
+    """The document of a workflow that was just submitted; steps that depend on nothing are planned already."""
+    document = Workflow(
+        id=str(ULID()),
+        created_at=at,
+        status=Status.unassigned,
+        steps=[_step(step) for step in template.steps],
+        metadata=_raw(template.metadata),
+        arguments=_raw(template.arguments),
+        tags=list(template.tags),
+        callbacks=list(template.callbacks),
+        tips=template.tips,
+        cost=cost_of(template),
+        nsfw_level=template.nsfw_level,
+        experimental=template.experimental,
+        allow_mature_content=template.allow_mature_content,
+        ephemeral=template.ephemeral,
+        upgrade_mode=template.upgrade_mode,
+        currencies=list(template.currencies),
+        force_refunded=False,
+        external_id=template.external_id,
+    )
+    return document
+
+
+def plan(step: Step, step_input: StepInput) -> Sequence[ImageJob]:
+    """Give a step its jobs and the blobs they will make; returns the jobs' normal form in the same order."""
+    if not isinstance(step_input, ImageStepInput):
+        return ()
+    image_jobs = step_input.jobs()
+    if step.jobs is None:
+        step.jobs = [Job(id=str(ULID()), status=Status.unassigned, cost=round(job.work, 3)) for job in image_jobs]
+        step.output = Output(
+            images=[_expected(job, image_job) for job, image_job in zip(step.jobs, image_jobs, strict=True)]
+        )
+    return [
+        image_job if image_job.seed is not None else msgspec.structs.replace(image_job, seed=seed_of(job.id))
+        for job, image_job in zip(step.jobs, image_jobs, strict=True)
+    ]
+
+
+def seed_of(job_id: str) -> int:
+    """The seed of a job that named none: random, as its id is, and the same at every attempt."""
+    return int(ULID.from_str(job_id)) & 0x7FFF_FFFF
+
+
+def template_of(document: Workflow) -> WorkflowTemplate:
+    """What was submitted, read again from the document of a workflow that an earlier process left."""
+    body: JsonObject = {
+        "steps": [
+            {
+                "$type": step.type,
+                "name": step.name,
+                "priority": step.priority,
+                "timeout": step.timeout,
+                "retries": step.retries,
+                "input": msgspec.json.decode(step.input),
+            }
+            for step in document.steps
+        ],
+        "arguments": msgspec.json.decode(document.arguments),
+    }
+    return read_template(body)
+
+
+def _step(template: StepTemplate) -> Step:
+    step = Step(
+        type=template.type,
+        name=template.name,
+        priority=template.priority,
+        status=Status.unassigned,
+        metadata=_raw(template.metadata),
+        input=_raw(template.raw_input),
+        timeout=show_timespan(template.timeout) if template.timeout is not None else None,
+        retries=template.retries,
+    )
+    return step
+
+
+def _expected(job: Job, image_job: ImageJob) -> Blob:
+    return Blob(
+        type="image",
+        id=new_blob_id(image_job.format.extension),
+        available=False,
+        job_id=job.id,
+        width=image_job.width,
+        height=image_job.height,
+    )
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(_encode(value))
