@@ -1,0 +1,1 @@
+"""The contract over HTTP: routes, authentication, problem documents and the OpenAPI description."""

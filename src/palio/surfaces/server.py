@@ -1,0 +1,184 @@
+"""The server: everything put together from the settings, and run until told to stop."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+
+import uvicorn
+from filelock import FileLock, Timeout
+from starlette.applications import Starlette
+
+from palio.blobs.fetch import Fetcher, FetchPolicy
+from palio.blobs.images import ImageLimits
+from palio.blobs.keys import load_or_create_key
+from palio.blobs.objects import ObjectStore
+from palio.blobs.service import Blobs
+from palio.blobs.signing import Signer
+from palio.engine.inputs import Inputs
+from palio.engine.orchestrator import Orchestrator
+from palio.engine.retention import sweep_for_ever
+from palio.engine.room import Room
+from palio.engine.service import WorkflowService
+from palio.errors import SetupError
+from palio.observe.logs import set_up_logs
+from palio.providers.registry import configured
+from palio.settings import Settings
+from palio.store.store import Store
+from palio.surfaces.rest.accounts import Accounts
+from palio.surfaces.rest.app import application
+from palio.surfaces.rest.blob_operations import BlobOperations
+from palio.surfaces.rest.workflow_operations import WorkflowOperations
+from palio.surfaces.tokens import ensure_first_token, open_store
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5
+"""How long replies under way may take after the server was told to stop."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM. Raises SetupError."""
+    set_up_logs(settings.log_level, json=settings.json_logs)
+    listening = _listen(settings.host, settings.port)
+    with listening, _store(settings) as store:
+        ensure_first_token(settings, store.tokens)
+        host, port = listening.getsockname()[:2]
+        palio = Palio(settings, store, f"http://{host}:{port}")
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(palio.serve(listening))
+
+
+class Palio:
+    """One process of Palio: the parts, and the application that answers for them."""
+
+    def __init__(self, settings: Settings, store: Store, address: str) -> None:
+        self._settings = settings
+        self._address = address
+        self._store = store
+        self._providers = configured(settings)
+        limits = ImageLimits(max_pixels=settings.image_max_pixels, max_input_bytes=settings.fetch_max_bytes)
+        self._blobs = Blobs(
+            ObjectStore.open(settings.blobs_url or str(settings.data / "blobs")),
+            Signer(load_or_create_key(settings.data / "signing-key"), settings.url_lifetime),
+            limits,
+            Fetcher(FetchPolicy()),
+        )
+        self._retention = timedelta(days=settings.retention_days)
+        inputs = Inputs(self._blobs)
+        room = Room(
+            workflows=store.workflows,
+            ledger=store.ledger,
+            blobs=self._blobs,
+            inputs=inputs,
+            providers=self._providers,
+            base_url=settings.public_url or address,
+            retention=self._retention,
+            step_timeout=settings.step_timeout,
+        )
+        self.orchestrator = Orchestrator(room, settings.max_active_workflows)
+        self.app = self._application(inputs)
+
+    async def serve(self, listening: socket.socket) -> None:
+        """Answer on a socket until told to stop."""
+        config = uvicorn.Config(
+            self.app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        await _Server(config, self).serve(sockets=[listening])
+
+    def _application(self, inputs: Inputs) -> Starlette:
+        settings, store = self._settings, self._store
+        service = WorkflowService(store.workflows, self.orchestrator, inputs, settings.max_wait_seconds)
+        accounts = Accounts(store.tokens)
+        workflows = WorkflowOperations(service, self._blobs, accounts, settings.public_url, settings.max_body_bytes)
+        blobs = BlobOperations(
+            store.files, self._blobs, accounts, settings.public_url, self._retention, settings.fetch_max_bytes
+        )
+        return application((*workflows.operations(), *blobs.operations()), self._lifespan)
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        for provider in self._providers.values():
+            await provider.open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self.orchestrator.serve()),
+                    group.create_task(sweep_for_ever(self._store, self._blobs, self._retention)),
+                ]
+                self._say_ready()
+                yield
+                for task in tasks:
+                    task.cancel()
+        finally:
+            for provider in self._providers.values():
+                await provider.close()
+            await self._blobs.close()
+
+    def _say_ready(self) -> None:
+        settings = self._settings
+        print(
+            f"Palio is ready at {self._address}  (data: {settings.data}, token: {settings.token_file})",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but replies that are held for a workflow's end are let go when it is time to stop."""
+
+    def __init__(self, config: uvicorn.Config, palio: Palio) -> None:
+        super().__init__(config)
+        self._palio = palio
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._palio.orchestrator.announcer.close()
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def _store(settings: Settings) -> Iterator[Store]:
+    """The store, for this process alone where it is a file."""
+    store = open_store(settings)
+    lock = FileLock(settings.data / "server.lock")
+    try:
+        if settings.database_url is None:
+            lock.acquire(blocking=False)
+        yield store
+    except Timeout:
+        raise SetupError(
+            f"another Palio server uses the data folder {settings.data}; stop it, or choose another with --data"
+        ) from None
+    finally:
+        lock.release()
+        store.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=_family(host), backlog=2048)
+    except OSError as error:
+        raise SetupError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    try:
+        return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
+    except OSError as error:
+        raise SetupError(f"cannot listen on {host}: {error.strerror or error}") from error
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
