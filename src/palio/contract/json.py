@@ -25,6 +25,9 @@ def read_json(body: bytes) -> Json:
         raise BadRequest.at("", f"the body is not valid JSON: {error}") from None
     if is_too_deep(value):
         raise BadRequest.at("", f"the body nests deeper than {MAX_DEPTH} levels")
+    # The only way to write this character in JSON. Databases and command lines cannot hold it.
+    if b"\\u0000" in body and (place := _place_of_nul(value, "")) is not None:
+        raise BadRequest.at(place, "must not have a NUL character")
     return value
 
 
@@ -49,3 +52,18 @@ def is_too_deep(value: Json) -> bool:
         if not level:
             return False
     return True
+
+
+def _place_of_nul(value: Json, at: str) -> str | None:
+    """The path of the first string, or name of a member, that has a NUL character."""
+    if isinstance(value, str):
+        return at if "\0" in value else None
+    if isinstance(value, dict):
+        if any("\0" in name for name in value):
+            return at
+        children = [(f"{at}.{name}" if at else name, child) for name, child in value.items()]
+    elif isinstance(value, list):
+        children = [(f"{at}[{index}]", child) for index, child in enumerate(value)]
+    else:
+        return None
+    return next((place for path, child in children if (place := _place_of_nul(child, path)) is not None), None)

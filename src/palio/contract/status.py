@@ -33,6 +33,8 @@ def roll_up(parts: Iterable[Status]) -> Status:
     of a failed step do not hide that it failed: failed, then expired, then canceled.
     """
     seen = list(parts)
+    if len(seen) == 1:
+        return seen[0]
     if all(status.is_final for status in seen):
         for worst in (Status.failed, Status.expired, Status.canceled):
             if worst in seen:

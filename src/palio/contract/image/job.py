@@ -54,6 +54,7 @@ class ImageJob(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     member of that family (a checkpoint's AIR, or a tier such as `pro`), `engine` the engine that was asked for.
     `width` and `height` are pixels; where the variant has an aspect ratio instead, they are what that ratio
     means at about one megapixel and `aspect` says which ratio was asked for. `images` are image references.
+    `sampler` and `scheduler` are in the words of the engine: ComfyUI's for `comfy`, else stable-diffusion.cpp's.
     """
 
     engine: str
