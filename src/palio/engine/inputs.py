@@ -7,14 +7,15 @@ within moments, do not fetch it again.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from palio.blobs.inputs import BadImage
 from palio.blobs.service import Blobs
+from palio.contract.image.job import ImageJob
 from palio.contract.json import Json
 from palio.contract.references import Place, show_place
-from palio.contract.steps import ImageStepInput
 from palio.contract.template import StepTemplate, WorkflowTemplate
+from palio.engine.planning import Plan
 from palio.errors import BadRequest
 
 MAX_KEPT_BYTES = 64 * 1024 * 1024
@@ -36,12 +37,12 @@ class Inputs:
             self._keep(reference, data)
         return data
 
-    async def check(self, template: WorkflowTemplate) -> None:
-        """Load every image that the template names. Raises BadRequest with the path of each that is no use."""
+    async def check(self, template: WorkflowTemplate, planned: Plan) -> None:
+        """Load every image that the planned jobs need. Raises BadRequest with the path of each that is no use."""
         wanted = {
             reference: f"steps[{index}].input.{show_place(_place_of(reference, step))}"
             for index, step in enumerate(template.steps)
-            for reference in _references(step)
+            for reference in _references(planned.get(step.name, ()))
         }
         if not wanted:
             return
@@ -66,11 +67,9 @@ class Inputs:
             self._size -= len(oldest) + len(forgotten)
 
 
-def _references(step: StepTemplate) -> Iterator[str]:
-    """The images that a step's input names itself; those of other steps are not made yet."""
-    if step.references or not isinstance(step.input, ImageStepInput):
-        return
-    for job in step.input.jobs()[:1]:
+def _references(jobs: Sequence[ImageJob]) -> Iterator[str]:
+    """The images that the jobs of a step need: the same for all of them."""
+    for job in jobs[:1]:
         yield from job.images
         for control_net in job.control_nets:
             yield from filter(None, (control_net.image, control_net.mask))

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ulid import ULID
-
 from palio import __version__
 from palio.blobs.images import UnreadableImage
 from palio.contract.document import Blob, Job, JobAttempt, Step
+from palio.contract.identity import new_id
 from palio.contract.image.job import ImageJob
 from palio.contract.instant import now
 from palio.contract.status import Status
@@ -89,7 +88,7 @@ class JobRun:
         try:
             offer = next(offer for offer in ranked if offer.provider == permits.provider)
             attempt = Attempt(
-                id=str(ULID()),
+                id=new_id(),
                 workflow_id=self.run.stored.id,
                 job_id=self.job.id,
                 provider=offer.provider,
@@ -107,7 +106,7 @@ class JobRun:
         answers = [provider.offer(self.image_job) for provider in self.run.room.providers.values()]
         offers = [answer for answer in answers if isinstance(answer, Offer)]
         stand_ins = {name for name, provider in self.run.room.providers.items() if provider.stand_in}
-        ranked = [offer for offer in rank(offers, tried=self._tried, stand_ins=stand_ins)]
+        ranked = rank(offers, tried=self._tried, stand_ins=stand_ins)
         if not ranked:
             reasons = [f"{answer.provider}: {answer.reason}" for answer in answers if isinstance(answer, Unable)]
             raise Unmakeable("no_provider_available", "; ".join(reasons) or "no provider is configured")
@@ -205,9 +204,10 @@ class JobRun:
             width=kept.width,
             height=kept.height,
             nsfw_level=made.nsfw_level,
+            data=kept.data,
         )
         settlement = Settlement(AttemptStatus.succeeded, settled=made.cost)
-        await room.ledger.settle(attempt.id, settlement, self.run.state(), file)
+        await room.ledger.settle(attempt.id, settlement, self.run.state(), file, kept.sync)
 
     async def _unsuccessful(self, attempt: Attempt, error: ProviderError) -> None:
         """Settle a failed attempt; the kind of failure decides whether another provider may try."""

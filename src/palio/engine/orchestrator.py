@@ -9,7 +9,7 @@ from palio.contract.status import Status
 from palio.contract.template import WorkflowTemplate
 from palio.engine.announcer import Announcer, within
 from palio.engine.lifecycle import end_all
-from palio.engine.planning import template_of
+from palio.engine.planning import Plan, template_of
 from palio.engine.room import Room
 from palio.engine.workflow_run import WorkflowRun
 from palio.errors import BadRequest, TooBusy
@@ -47,9 +47,9 @@ class Orchestrator:
         if len(self._active) + len(self._arriving) >= self._max_active:
             raise TooBusy(f"{self._max_active} workflows are under way; try again when some are done")
 
-    async def put(self, stored: Stored, template: WorkflowTemplate) -> None:
+    async def put(self, stored: Stored, template: WorkflowTemplate, planned: Plan) -> None:
         """Run a workflow that was just recorded."""
-        self._arriving[stored.id] = WorkflowRun(self.room, stored, template)
+        self._arriving[stored.id] = WorkflowRun(self.room, stored, template, planned)
         await self._queue.put(stored.id)
 
     async def cancel(self, workflow_id: str) -> None:
@@ -92,5 +92,5 @@ class Orchestrator:
                 await self.room.workflows.save(stored.document)
                 continue
             attempts = await self.room.ledger.attempts(stored.id)
-            runs.append(WorkflowRun(self.room, stored, template, attempts))
+            runs.append(WorkflowRun(self.room, stored, template, {}, attempts))
         return runs

@@ -4,29 +4,33 @@ A template becomes a document; a step's input becomes jobs, one image each, and 
 ids are known before the bytes exist.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 import msgspec
-from ulid import ULID
 
 from palio.blobs.names import new_blob_id
 from palio.contract.cost import cost_of
 from palio.contract.document import Blob, Job, Output, Step, Workflow
+from palio.contract.identity import new_id
 from palio.contract.image.job import ImageJob
 from palio.contract.json import JsonObject
 from palio.contract.status import Status
-from palio.contract.steps import ImageStepInput, StepInput
+from palio.contract.steps import StepInput, jobs_of
 from palio.contract.template import StepTemplate, WorkflowTemplate, read_template
 from palio.contract.timespan import show_timespan
+
+Plan: TypeAlias = Mapping[str, Sequence[ImageJob]]
+"""The jobs of steps, by the steps' names, as far as they can be known before other steps have run."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 def new_document(template: WorkflowTemplate, at: datetime) -> Workflow:
-    """The document of a workflow that was just submitted; steps that depend on nothing are planned already."""
-    document = Workflow(
-        id=str(ULID()),
+    """The document of a workflow that was just submitted."""
+    return Workflow(
+        id=new_id(),
         created_at=at,
         status=Status.unassigned,
         steps=[_step(step) for step in template.steps],
@@ -45,16 +49,24 @@ def new_document(template: WorkflowTemplate, at: datetime) -> Workflow:
         force_refunded=False,
         external_id=template.external_id,
     )
-    return document
+
+
+def plan_ahead(document: Workflow, template: WorkflowTemplate) -> Plan:
+    """Give every step that depends on nothing its jobs, so that its owner sees them from the first reply on."""
+    return {
+        step.name: plan(step, step_template.input)
+        for step, step_template in zip(document.steps, template.steps, strict=True)
+        if step_template.input is not None and not step_template.references
+    }
 
 
 def plan(step: Step, step_input: StepInput) -> Sequence[ImageJob]:
     """Give a step its jobs and the blobs they will make; returns the jobs' normal form in the same order."""
-    if not isinstance(step_input, ImageStepInput):
+    image_jobs = jobs_of(step_input)
+    if not image_jobs:
         return ()
-    image_jobs = step_input.jobs()
     if step.jobs is None:
-        step.jobs = [Job(id=str(ULID()), status=Status.unassigned, cost=round(job.work, 3)) for job in image_jobs]
+        step.jobs = [Job(id=new_id(), status=Status.unassigned, cost=round(job.work, 3)) for job in image_jobs]
         step.output = Output(
             images=[_expected(job, image_job) for job, image_job in zip(step.jobs, image_jobs, strict=True)]
         )
@@ -66,7 +78,7 @@ def plan(step: Step, step_input: StepInput) -> Sequence[ImageJob]:
 
 def seed_of(job_id: str) -> int:
     """The seed of a job that named none: random, as its id is, and the same at every attempt."""
-    return int(ULID.from_str(job_id)) & 0x7FFF_FFFF
+    return int(job_id[-8:], 16) & 0x7FFF_FFFF
 
 
 def template_of(document: Workflow) -> WorkflowTemplate:
@@ -89,7 +101,7 @@ def template_of(document: Workflow) -> WorkflowTemplate:
 
 
 def _step(template: StepTemplate) -> Step:
-    step = Step(
+    return Step(
         type=template.type,
         name=template.name,
         priority=template.priority,
@@ -99,7 +111,6 @@ def _step(template: StepTemplate) -> Step:
         timeout=show_timespan(template.timeout) if template.timeout is not None else None,
         retries=template.retries,
     )
-    return step
 
 
 def _expected(job: Job, image_job: ImageJob) -> Blob:

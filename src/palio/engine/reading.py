@@ -26,8 +26,8 @@ def as_read(
             _sign(blob, blobs, base_url, at, hide_mature)
             if blob.nsfw_level is not None:
                 levels.add(blob.nsfw_level)
-    if levels:
-        document.nsfw_level = max(levels, key=LEVELS.index)
+    # What is stored is the highest level that the owner allows, which says nothing about the pictures.
+    document.nsfw_level = max(levels, key=LEVELS.index) if levels else None
     return document
 
 

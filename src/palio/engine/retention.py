@@ -30,5 +30,6 @@ async def sweep(store: Store, blobs: Blobs, retention: timedelta, at: datetime) 
         for blob_id in expired:
             await blobs.delete(blob_id)
             await store.files.forget(blob_id)
-    while await store.workflows.purge(completed_before=at - retention):
-        await asyncio.sleep(0)
+    purged = 1
+    while purged:
+        purged = await store.workflows.purge(completed_before=at - retention)

@@ -12,7 +12,7 @@ from palio.contract.template import WorkflowTemplate, check_ephemeral, read_temp
 from palio.engine.announcer import within
 from palio.engine.inputs import Inputs
 from palio.engine.orchestrator import Orchestrator
-from palio.engine.planning import new_document, plan
+from palio.engine.planning import new_document, plan_ahead
 from palio.errors import NotFound
 from palio.store.workflows import Filter, Stored, Workflows, search_text
 
@@ -35,20 +35,18 @@ class WorkflowService:
         """
         template = read_template(body)
         check_ephemeral(template, wait)
-        await self.inputs.check(template)
         document = new_document(template, now())
+        planned = plan_ahead(document, template)
+        await self.inputs.check(template, planned)
         search = search_text(template.metadata)
         if whatif:
             return await self._price(account, template, Stored(account, document, whatif=True), search)
         self.orchestrator.check_capacity()
-        for step, step_template in zip(document.steps, template.steps, strict=True):
-            if step_template.input is not None and not step_template.references:
-                plan(step, step_template.input)
         with self.orchestrator.announcer.expect(document.id or "") as ending:
             recorded = await self.workflows.record(account, document, search)
             if not recorded.is_new:
                 return await self._after(recorded.stored, wait)
-            await self.orchestrator.put(recorded.stored, template)
+            await self.orchestrator.put(recorded.stored, template, planned)
             if wait:
                 await within(min(wait, self.max_wait), ending)
         return await self._load(account, recorded.stored.id, in_reply=True)
@@ -103,6 +101,8 @@ class WorkflowService:
         await self._edit(account, workflow_id, revise)
 
     async def _price(self, account: str, template: WorkflowTemplate, stored: Stored, search: str) -> Stored:
+        for step in stored.document.steps:
+            step.jobs = step.output = None
         if template.external_id is None:
             stored.document.id = None
             return stored

@@ -21,7 +21,7 @@ from palio.contract.steps.echo import EchoInput
 from palio.contract.template import StepTemplate, WorkflowTemplate, fill_in
 from palio.engine.job_run import JobRun, stop
 from palio.engine.lifecycle import advance, end_all, finish
-from palio.engine.planning import plan
+from palio.engine.planning import Plan, plan
 from palio.engine.reading import with_urls
 from palio.engine.room import Room
 from palio.errors import BadRequest
@@ -39,10 +39,18 @@ MAX_RETRIES = 10
 class WorkflowRun:
     """A workflow under way. `progress` maps job ids to 0..1; it is not durable.
 
-    `earlier` are the attempts of a process that is gone, oldest first, if there was one.
+    `planned` are the jobs that its document has already. `earlier` are the attempts of a process that is gone,
+    oldest first, if there was one.
     """
 
-    def __init__(self, room: Room, stored: Stored, template: WorkflowTemplate, earlier: Sequence[Attempt] = ()) -> None:
+    def __init__(
+        self,
+        room: Room,
+        stored: Stored,
+        template: WorkflowTemplate,
+        planned: Plan,
+        earlier: Sequence[Attempt] = (),
+    ) -> None:
         self.room = room
         self.stored = stored
         self.document: Workflow = stored.document
@@ -50,6 +58,7 @@ class WorkflowRun:
         self.cancelling = stored.cancel_requested
         self._task: asyncio.Task[object] | None = None
         self._template = template
+        self._planned = planned
         self._depends_on = {step.name: step.depends_on for step in template.steps}
         self._over = {step.name: asyncio.Event() for step in template.steps}
         self._saved = True
@@ -146,7 +155,7 @@ class WorkflowRun:
         await self._save_changes()
 
     def _job_runs(self, step: Step, template: StepTemplate, step_input: StepInput, deadline: float) -> list[JobRun]:
-        image_jobs = plan(step, step_input)
+        image_jobs = self._planned.get(step.name) or plan(step, step_input)
         jobs = step.jobs or []
         blobs = (step.output.images if step.output is not None else None) or []
         retries = DEFAULT_RETRIES if template.retries is None else min(template.retries, MAX_RETRIES)

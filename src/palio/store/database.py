@@ -1,30 +1,40 @@
-"""A database: SQLite in the data folder, or Postgres by URL. One writer, many readers.
+"""A database: SQLite in the data folder, or Postgres by URL.
 
-All writes go through one thread that groups whatever is waiting into one transaction, so the cost of making
-writes durable is shared by everything in flight. Reads of single rows are answered where they are asked on
-SQLite (about 10 µs, less than handing them to a thread) and on a thread on Postgres.
+All writes go through one queue that groups whatever is waiting into one transaction, so that the cost of making
+writes durable is shared by everything in flight. On SQLite the statements themselves run on the event loop, a few
+microseconds each, and only the commit, which waits for the disk, runs on a thread: handing every statement's
+interpreter lock back and forth between two threads costs many times the statement
+(`docs/decisions/0003-group-commit.md`). On Postgres the whole transaction runs on the thread.
 """
 
 import asyncio
 import logging
-import queue
-import threading
-from collections.abc import Callable, Mapping
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from palio.errors import SetupError
 from palio.store.statement import Cursor, Row, Statement, Value
 
 T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 MAX_GROUP = 512
 """How many changes share one transaction at most."""
+
+BUSY_SECONDS = 10.0
+"""How long another process may keep the database locked before a write fails."""
+
+_RETRY_SECONDS = 0.005
 
 
 class Transaction:
@@ -48,27 +58,55 @@ class Transaction:
 
 
 Change = Callable[[Transaction], T]
-"""A change reads and writes through the transaction and returns what its caller waits for. It may be run again
-from the start when another change of its group failed, so it does nothing but that."""
+"""A change reads and writes through the transaction and returns what its caller waits for.
+
+It does nothing else, as it may be run again from the start when another change of its group failed.
+"""
+
+Sync: TypeAlias = Callable[[], None]
+"""Makes something outside the database durable. Blocks, and runs on the thread that commits, before the commit."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A change that is to be made, and who waits for it."""
+
+    change: Change[object]
+    sync: Sync | None
+    future: "asyncio.Future[object]"
+    outcome: object = field(default=None)
+
+
+class _Failure:
+    """The outcome of a change that raised."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class Database:
-    """Connections to one database, and the thread that writes."""
+    """Connections to one database. `write` belongs to one event loop; `apply` to no loop at all."""
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self._changes: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._reader = self.engine.raw_connection() if self.is_sqlite else None
-        self._thread = threading.Thread(target=self._write_until_closed, name="palio-writer", daemon=True)
-        self._thread.start()
+        self._writer: PoolProxiedConnection | None = None
+        self._waiting: list[_Waiting] = []
+        self._is_writing = False
+        self._locked_since: float | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="palio-commit")
 
-    async def write(self, change: Change[T]) -> T:
-        """Make a change durable; returns once it is."""
+    async def write(self, change: Change[T], sync: Sync | None = None) -> T:
+        """Make a change durable; returns once it is. `sync` is done before the change is committed."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._changes.put(_Waiting(change, cast("asyncio.Future[object]", future), loop))
-        return await future
+        future: asyncio.Future[object] = loop.create_future()
+        self._waiting.append(_Waiting(change, sync, future))
+        if not self._is_writing:
+            self._is_writing = True
+            # Not at once: whatever else this turn of the loop wants to write joins the group.
+            loop.call_soon(self._write_group, loop)
+        return cast(T, await future)
 
     async def read(self, statement: Statement, parameters: Mapping[str, Value]) -> Row | None:
         """The first row of a statement that finds its row by a key."""
@@ -82,7 +120,7 @@ class Database:
         return await asyncio.to_thread(self.apply, change, writes=False)
 
     def apply(self, change: Change[T], *, writes: bool = True) -> T:
-        """Run one change here and now in a transaction of its own; for threads that have no event loop."""
+        """Run one change here and now in a transaction of its own; for commands and threads."""
         connection = self.engine.raw_connection()
         try:
             cursor = cast(Cursor, connection.cursor())
@@ -96,85 +134,123 @@ class Database:
             connection.close()
 
     def close(self) -> None:
-        """Finish what is waiting, then let go of all connections."""
-        self._changes.put(None)
-        self._thread.join()
-        if self._reader is not None:
-            self._reader.close()
+        """Finish what is waiting, then let go of all connections. The event loop has ended."""
+        self._thread.shutdown()
+        while self._waiting:
+            self._write_one_by_one(self._next_group())
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
         self.engine.dispose()
 
-    def _write_until_closed(self) -> None:
-        open_ = True
-        while open_:
-            group: list[_Waiting] = []
-            waiting = self._changes.get()
-            while waiting is not None:
-                group.append(waiting)
-                if len(group) == MAX_GROUP or self._changes.empty():
-                    break
-                waiting = self._changes.get()
-            open_ = waiting is not None
-            if group:
-                self._write_group(group)
+    def _next_group(self) -> list[_Waiting]:
+        group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+        return group
 
-    def _write_group(self, group: list["_Waiting"]) -> None:
-        try:
-            outcomes: list[Outcome] = list(self.apply_all([waiting.change for waiting in group]))
-        except Exception:
-            # One change of the group cannot be made: each gets a transaction of its own, so only that one fails.
-            outcomes = [self._attempt(waiting.change) for waiting in group]
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[object], Outcome]]] = {}
-        for waiting, outcome in zip(group, outcomes, strict=True):
-            by_loop.setdefault(waiting.loop, []).append((waiting.future, outcome))
-        for loop, settled in by_loop.items():
-            try:
-                loop.call_soon_threadsafe(_settle, settled)
-            except RuntimeError:
-                log.debug("a change was made after its event loop had closed")
-
-    def apply_all(self, changes: list[Change[object]]) -> list[object]:
-        """Run several changes in one transaction."""
-        return self.apply(lambda transaction: [change(transaction) for change in changes])
-
-    def _attempt(self, change: Change[object]) -> "Outcome":
-        try:
-            return self.apply(change)
-        except Exception as error:
-            return _Failure(error)
-
-
-class _Waiting:
-    __slots__ = ("change", "future", "loop")
-
-    def __init__(self, change: Change[object], future: asyncio.Future[object], loop: asyncio.AbstractEventLoop) -> None:
-        self.change = change
-        self.future = future
-        self.loop = loop
-
-
-class _Failure:
-    __slots__ = ("error",)
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-Outcome = object
-
-
-def _settle(settled: list[tuple["asyncio.Future[object]", Outcome]]) -> None:
-    for future, outcome in settled:
-        if future.done():
-            continue
-        if isinstance(outcome, _Failure):
-            future.set_exception(outcome.error)
+    def _write_group(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self.is_sqlite:
+            writer = self._writer = self._writer or self._connect_writer()
+            cursor = self._begin(writer, loop)
+            if cursor is None:
+                return
+            group = self._next_group()
+            commit = partial(self._commit, writer, group, self._run_changes(cursor, group))
         else:
-            future.set_result(outcome)
+            group = self._next_group()
+            commit = partial(self._run_and_commit, group)
+        done = loop.run_in_executor(self._thread, commit)
+        done.add_done_callback(lambda _: self._settle(group, loop))
+
+    def _connect_writer(self) -> PoolProxiedConnection:
+        connection = self.engine.raw_connection()
+        connection.cursor().execute("PRAGMA busy_timeout=0")
+        return connection
+
+    def _begin(self, writer: PoolProxiedConnection, loop: asyncio.AbstractEventLoop) -> Cursor | None:
+        """A cursor with the database locked for us; None, and a later try, while another process has it."""
+        cursor = cast(Cursor, writer.cursor())
+        try:
+            cursor.execute("BEGIN IMMEDIATE", {})
+        except sqlite3.OperationalError as error:
+            self._locked_since = self._locked_since or loop.time()
+            if loop.time() - self._locked_since < BUSY_SECONDS:
+                loop.call_later(_RETRY_SECONDS, self._write_group, loop)
+            else:
+                group = self._next_group()
+                for waiting in group:
+                    waiting.outcome = _Failure(error)
+                self._settle(group, loop)
+            return None
+        self._locked_since = None
+        return cursor
+
+    def _run_changes(self, cursor: Cursor, group: Sequence[_Waiting]) -> bool:
+        """Run all changes in the open transaction; False if one failed, and with it the transaction."""
+        transaction = Transaction(self, cursor)
+        try:
+            for waiting in group:
+                waiting.outcome = waiting.change(transaction)
+        except Exception:
+            return False
+        return True
+
+    def _commit(self, writer: PoolProxiedConnection, group: Sequence[_Waiting], is_complete: bool) -> None:
+        """On the thread: sync and commit what `_run_changes` left open on SQLite."""
+        try:
+            if is_complete:
+                _sync_all(group)
+                writer.commit()
+                return
+        except Exception:
+            log.warning("a group of %d changes could not be committed; trying one by one", len(group), exc_info=True)
+        writer.rollback()
+        self._write_one_by_one(group)
+
+    def _run_and_commit(self, group: Sequence[_Waiting]) -> None:
+        """On the thread: the whole transaction."""
+        connection = self.engine.raw_connection()
+        try:
+            if self._run_changes(cast(Cursor, connection.cursor()), group):
+                _sync_all(group)
+                connection.commit()
+                return
+        except Exception:
+            connection.rollback()
+        finally:
+            connection.close()
+        self._write_one_by_one(group)
+
+    def _write_one_by_one(self, group: Sequence[_Waiting]) -> None:
+        """A transaction for each change: the one that cannot be made then fails alone."""
+        for waiting in group:
+            try:
+                _sync_all([waiting])
+                waiting.outcome = self.apply(waiting.change)
+            except Exception as error:
+                waiting.outcome = _Failure(error)
+
+    def _settle(self, group: Sequence[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        for waiting in group:
+            if waiting.future.done():
+                continue
+            if isinstance(waiting.outcome, _Failure):
+                waiting.future.set_exception(waiting.outcome.error)
+            else:
+                waiting.future.set_result(waiting.outcome)
+        self._is_writing = bool(self._waiting)
+        if self._is_writing:
+            loop.call_soon(self._write_group, loop)
 
 
 def sqlite_url(data: Path) -> str:
     """The URL of the database in a data folder."""
     return f"sqlite:///{data / 'palio.db'}"
+
+
+def _sync_all(group: Sequence[_Waiting]) -> None:
+    for waiting in group:
+        if waiting.sync is not None:
+            waiting.sync()
 
 
 def _engine(url: str) -> Engine:
@@ -185,7 +261,10 @@ def _engine(url: str) -> Engine:
     if not url.startswith("sqlite:"):
         raise SetupError(f"database_url {url.split('@')[-1]!r} is neither sqlite:///... nor postgresql://...")
     engine = create_engine(
-        url, paramstyle="named", connect_args={"check_same_thread": False, "timeout": 10}, max_overflow=16
+        url,
+        paramstyle="named",
+        connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
+        max_overflow=16,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -194,6 +273,6 @@ def _engine(url: str) -> Engine:
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     # WAL lets readers go on while the writer commits; FULL makes every commit survive a power cut.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -6,14 +6,17 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, select, update
 
 from palio.contract.instant import from_micros, to_micros
-from palio.store.database import Database, Transaction
+from palio.store.database import Database, Sync, Transaction
 from palio.store.statement import Row, Statement, Value, insert_unless_there
 from palio.store.tables import blobs
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file in the blob store. `width` and `height` are pixels, `size` bytes."""
+    """A blob. `width` and `height` are pixels, `size` bytes.
+
+    `data` is given when a small blob is recorded: it lies in the database then, and not in the object store.
+    """
 
     id: str
     account: str
@@ -26,6 +29,7 @@ class KeptFile:
     width: int | None = None
     height: int | None = None
     nsfw_level: str | None = None
+    data: bytes | None = None
 
 
 class Files:
@@ -39,13 +43,18 @@ class Files:
         row = await self._database.read(_BY_ID, {"key": blob_id})
         return _file(row) if row is not None else None
 
-    async def keep(self, file: KeptFile) -> None:
-        """Record a file that is not the work of a job."""
-        await self._database.write(lambda transaction: write_file(transaction, file))
+    async def data(self, blob_id: str) -> bytes | None:
+        """The bytes of a small blob; None if they are in the object store, or nowhere."""
+        row = await self._database.read(_DATA, {"key": blob_id})
+        return bytes(row[0]) if row is not None and isinstance(row[0], (bytes, memoryview)) else None
+
+    async def keep(self, file: KeptFile, sync: Sync | None) -> None:
+        """Record a file that is not the work of a job; `sync` makes its bytes durable."""
+        await self._database.write(lambda transaction: write_file(transaction, file), sync)
 
     async def prolong(self, blob_id: str, expires_at: datetime) -> None:
         """Keep a file longer."""
-        parameters = {"key": blob_id, "new_expires_at": to_micros(expires_at)}
+        parameters: dict[str, Value] = {"key": blob_id, "new_expires_at": to_micros(expires_at)}
         await self._database.write(lambda transaction: transaction.run(_PROLONG, parameters))
 
     async def expired(self, at: datetime, limit: int = 500) -> list[str]:
@@ -73,6 +82,7 @@ def write_file(transaction: Transaction, file: KeptFile) -> None:
         "nsfw_level": file.nsfw_level,
         "created_at": to_micros(file.created_at),
         "expires_at": to_micros(file.expires_at),
+        "data": file.data,
     }
     transaction.run(_INSERT, parameters)
 
@@ -96,7 +106,8 @@ def _file(row: Row) -> KeptFile:
 
 _KEY = blobs.c.id == bindparam("key")
 _INSERT = insert_unless_there(blobs)
-_BY_ID = Statement(select(*blobs.c).where(_KEY))
+_BY_ID = Statement(select(*(column for column in blobs.c if column.name != "data")).where(_KEY))
+_DATA = Statement(select(blobs.c.data).where(_KEY))
 _PROLONG = Statement(update(blobs).where(_KEY).values(expires_at=bindparam("new_expires_at")))
 _EXPIRED = Statement(select(blobs.c.id).where(blobs.c.expires_at < bindparam("before")).limit(bindparam("at_most")))
 _FORGET = Statement(delete(blobs).where(_KEY))

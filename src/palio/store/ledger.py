@@ -1,7 +1,8 @@
-"""Who runs which job, and what every run came to: claims and attempts.
+"""Who runs which job, and what every run came to: the attempts.
 
-A claim is one compare-and-set on a job: whoever raises its fence has it. An attempt is written in the same
-transaction, so it is known before the provider is called. Both are saved together with the workflow's state.
+An attempt is a job, a provider and a fence, and no two attempts have the same job and fence: who inserts the next
+fence of a job has claimed it, in one compare-and-set, and the attempt is on record before the provider is called.
+It is saved together with the workflow's state.
 """
 
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from sqlalchemy import bindparam, select, update
 
 from palio.contract.document import Workflow
 from palio.contract.instant import from_micros, now, to_micros
-from palio.store.database import Database, Transaction
+from palio.store.database import Database, Sync, Transaction
 from palio.store.files import KeptFile, write_file
 from palio.store.statement import Row, Statement, Value, insert_unless_there
-from palio.store.tables import attempts, claims
+from palio.store.tables import attempts
 from palio.store.workflows import SAVE, saved
 
 
@@ -61,27 +62,19 @@ class Settlement:
 
 
 class Ledger:
-    """The tables of claims and attempts."""
+    """The table of attempts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def claim(self, attempt: Attempt, lease_until: datetime, document: Workflow) -> bool:
         """Win a job for a provider, open its attempt and save the workflow; False, and nothing done, if lost."""
-        key: dict[str, Value] = {
-            "job_id": attempt.job_id,
-            "workflow_id": attempt.workflow_id,
-            "provider": attempt.provider,
-            "fence": attempt.fence,
-            "lease_until": to_micros(lease_until),
-        }
-        row = _row(attempt)
+        row = _row(attempt, lease_until)
         workflow = saved(document)
 
         def change(transaction: Transaction) -> bool:
-            won = transaction.run(_FIRST_CLAIM if attempt.fence == 1 else _NEXT_CLAIM, key) == 1
+            won = transaction.run(_CLAIM, row) == 1
             if won:
-                transaction.run(_OPEN, row)
                 transaction.run(SAVE, workflow)
             return won
 
@@ -98,8 +91,9 @@ class Ledger:
         settlement: Settlement,
         document: Workflow | None = None,
         file: KeptFile | None = None,
+        sync: Sync | None = None,
     ) -> None:
-        """Close an attempt; with it, keep the file it made and the workflow's state."""
+        """Close an attempt; with it, keep the file it made, whose bytes `sync` makes durable, and the state."""
         parameters: dict[str, Value] = {
             "key": attempt_id,
             "new_status": settlement.status.value,
@@ -117,7 +111,7 @@ class Ledger:
             if workflow is not None:
                 transaction.run(SAVE, workflow)
 
-        await self._database.write(change)
+        await self._database.write(change, sync)
 
     async def attempts(self, workflow_id: str) -> list[Attempt]:
         """Every attempt at a workflow's jobs, oldest first."""
@@ -126,7 +120,7 @@ class Ledger:
         return [_attempt(row) for row in rows]
 
 
-def _row(attempt: Attempt) -> dict[str, Value]:
+def _row(attempt: Attempt, lease_until: datetime) -> dict[str, Value]:
     return {
         "id": attempt.id,
         "workflow_id": attempt.workflow_id,
@@ -135,6 +129,7 @@ def _row(attempt: Attempt) -> dict[str, Value]:
         "fence": attempt.fence,
         "status": attempt.status.value,
         "handle": attempt.handle,
+        "lease_until": to_micros(lease_until),
         "started_at": to_micros(attempt.started_at),
         "completed_at": None,
         "error": None,
@@ -154,25 +149,13 @@ def _attempt(row: Row) -> Attempt:
         fence=int(fence or 0),
         started_at=from_micros(int(started_at or 0)),
         quoted=None if quoted is None else float(quoted),
-        status=AttemptStatus(status),
+        status=AttemptStatus(str(status)),
         handle=None if handle is None else str(handle),
     )
 
 
 _KEY = attempts.c.id == bindparam("key")
-_FIRST_CLAIM = insert_unless_there(claims)
-_NEXT_CLAIM = Statement(
-    update(claims)
-    .where(claims.c.job_id == bindparam("job_id"), claims.c.fence == bindparam("fence") - 1)
-    .values(
-        {
-            claims.c.provider: bindparam("provider"),
-            claims.c.fence: bindparam("fence"),
-            claims.c.lease_until: bindparam("lease_until"),
-        }
-    )
-)
-_OPEN = insert_unless_there(attempts)
+_CLAIM = insert_unless_there(attempts)
 _ACCEPT = Statement(
     update(attempts).where(_KEY).values(status=AttemptStatus.accepted.value, handle=bindparam("new_handle"))
 )

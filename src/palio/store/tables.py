@@ -8,7 +8,20 @@ A workflow's row has two owners that never write the same column. The orchestrat
 `allow_mature_content`, `cancel_requested_at` and `deleted_at`. So neither can undo what the other did.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 HEAD = "0001"
 """The newest migration."""
@@ -65,16 +78,6 @@ workflow_tags = Table(
     Column("tag", Text, primary_key=True),
 )
 
-claims = Table(
-    "claims",
-    metadata,
-    Column("job_id", Text, primary_key=True),
-    Column("workflow_id", Text, ForeignKey("workflows.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("provider", Text, nullable=False),
-    Column("fence", Integer, nullable=False),
-    Column("lease_until", BigInteger, nullable=False),
-)
-
 attempts = Table(
     "attempts",
     metadata,
@@ -85,12 +88,15 @@ attempts = Table(
     Column("fence", Integer, nullable=False),
     Column("status", Text, nullable=False),
     Column("handle", Text),
+    Column("lease_until", BigInteger, nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("completed_at", BigInteger),
     Column("error", Text),
     Column("detail", Text),
     Column("quoted", Float),
     Column("settled", Float),
+    # Who inserts a job's next fence has claimed it: this is the one compare-and-set of the race.
+    UniqueConstraint("job_id", "fence"),
 )
 
 blobs = Table(
@@ -107,6 +113,7 @@ blobs = Table(
     Column("nsfw_level", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("data", LargeBinary),
 )
 
 tokens = Table(

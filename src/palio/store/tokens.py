@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, insert, or_, select, update
-from ulid import ULID
 
+from palio.contract.identity import new_id
 from palio.contract.instant import from_micros, now, to_micros
 from palio.store.database import Database
-from palio.store.statement import Row, Statement
+from palio.store.statement import Row, Statement, Value
 from palio.store.tables import tokens
 
 PREFIX = "palio_"
@@ -35,8 +35,8 @@ class Tokens:
     def create(self, name: str) -> str:
         """A new token, which cannot be read again."""
         token = PREFIX + secrets.token_urlsafe(32)
-        row = {
-            "id": str(ULID()),
+        row: dict[str, Value] = {
+            "id": new_id(),
             "name": name,
             "hash": hash_token(token),
             "created_at": to_micros(now()),
@@ -52,7 +52,7 @@ class Tokens:
 
     def revoke(self, name_or_id: str) -> int:
         """Make tokens invalid; how many there were of that name or id."""
-        parameters = {"named": name_or_id, "new_revoked_at": to_micros(now())}
+        parameters: dict[str, Value] = {"named": name_or_id, "new_revoked_at": to_micros(now())}
         return self._database.apply(lambda transaction: transaction.run(_REVOKE, parameters))
 
     async def account(self, token: str) -> str | None:

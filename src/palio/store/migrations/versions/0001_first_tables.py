@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("nsfw_level", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_blobs")),
     )
     with op.batch_alter_table("blobs", schema=None) as batch_op:
@@ -83,6 +84,7 @@ def upgrade() -> None:
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("handle", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("completed_at", sa.BigInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
@@ -93,24 +95,10 @@ def upgrade() -> None:
             ["workflow_id"], ["workflows.id"], name=op.f("fk_attempts_workflow_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
+        sa.UniqueConstraint("job_id", "fence", name=op.f("uq_attempts_job_id")),
     )
     with op.batch_alter_table("attempts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_attempts_workflow_id"), ["workflow_id"], unique=False)
-
-    op.create_table(
-        "claims",
-        sa.Column("job_id", sa.Text(), nullable=False),
-        sa.Column("workflow_id", sa.Text(), nullable=False),
-        sa.Column("provider", sa.Text(), nullable=False),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("lease_until", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["workflow_id"], ["workflows.id"], name=op.f("fk_claims_workflow_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_claims")),
-    )
-    with op.batch_alter_table("claims", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_claims_workflow_id"), ["workflow_id"], unique=False)
 
     op.create_table(
         "workflow_tags",
