@@ -1,0 +1,1 @@
+"""Where people and programs meet Palio: REST, MCP, dashboard, command line."""
