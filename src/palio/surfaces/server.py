@@ -1,6 +1,7 @@
 """The server: everything put together from the settings, and run until told to stop."""
 
 import asyncio
+import gc
 import logging
 import socket
 import sys
@@ -63,6 +64,7 @@ class Palio:
         limits = ImageLimits(max_pixels=settings.image_max_pixels, max_input_bytes=settings.fetch_max_bytes)
         self._blobs = Blobs(
             ObjectStore.open(settings.blobs_url or str(settings.data / "blobs")),
+            store.files.data,
             Signer(load_or_create_key(settings.data / "signing-key"), settings.url_lifetime),
             limits,
             Fetcher(FetchPolicy()),
@@ -115,6 +117,10 @@ class Palio:
                     group.create_task(sweep_for_ever(self._store, self._blobs, self._retention)),
                 ]
                 self._say_ready()
+                # What is there now stays: no collection needs to look at it again.
+                gc.collect()
+                gc.freeze()
+                gc.set_threshold(20_000, 20, 20)
                 yield
                 for task in tasks:
                     task.cancel()

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -17,6 +17,7 @@ from palio.errors import Problem
 from palio.surfaces.rest.docs import Docs
 from palio.surfaces.rest.operation import Handler, Operation
 from palio.surfaces.rest.replies import json_reply, on_any_exception, on_http_exception, problem_reply
+from palio.surfaces.rest.requests import check_url
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
@@ -51,14 +52,19 @@ def application(operations: tuple[Operation, ...], lifespan: Lifespan) -> Starle
 
 
 def _with_problems(handler: Handler) -> Handler:
-    """Problems are answered here: sooner and cheaper than by Starlette's exception handlers."""
+    """Failures are answered here: sooner and cheaper than by Starlette's exception handlers, which come after CORS."""
 
     @wraps(handler)
     async def answer(request: Request) -> Response:
         try:
+            check_url(request)
             return await handler(request)
         except Problem as problem:
             return problem_reply(problem)
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody will read
+        except Exception as error:
+            return await on_any_exception(request, error)
 
     return answer
 

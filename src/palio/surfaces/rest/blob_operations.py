@@ -64,8 +64,9 @@ class BlobOperations:
             expires_at=at + self._retention,
             width=kept.width,
             height=kept.height,
+            data=kept.data,
         )
-        await self._files.keep(file)
+        await self._files.keep(file, kept.sync)
         return json_reply(self._document(request, file), 201)
 
     async def upload_url(self, request: Request) -> Response:
@@ -76,8 +77,8 @@ class BlobOperations:
     async def get(self, request: Request) -> Response:
         file = await self._authorised(request)
         _check_level(request, file)
-        preview = _is_preview(request)
-        token = self._blobs.signer.content_token(file.id, preview)
+        read_flag("download", request.query_params.get("download"), False)
+        token = self._blobs.signer.content_token(file.id, _is_preview(request))
         passed_on = {
             name: request.query_params[name] for name in ("filename", "download") if name in request.query_params
         }
@@ -106,7 +107,7 @@ class BlobOperations:
             "X-Content-Type-Options": "nosniff",
             "Content-Disposition": _disposition(name, download),
         }
-        if request.headers.get("if-none-match") == headers["ETag"]:
+        if _is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
             return Response(status_code=304, headers=headers)
         content = await self._blobs.read(blob_id, preview=preview)
         if content is None:
@@ -162,7 +163,7 @@ class BlobOperations:
                 self.head,
                 "Blobs",
                 {204: Reply("It is.", headers=level)},
-                (*_SIGNATURE, _LEVEL),
+                (*_SIGNATURE, _PREVIEW, _LEVEL),
                 access=Access.signed,
             ),
             Operation(
@@ -173,7 +174,7 @@ class BlobOperations:
                 self.get,
                 "Blobs",
                 {308: Reply("See `Location`.", headers={"Location": "A URL that can be cached for ever.", **level})},
-                (*_SIGNATURE, _LEVEL, *_NAMING),
+                (*_SIGNATURE, _PREVIEW, _LEVEL, *_NAMING),
                 access=Access.signed,
             ),
             Operation(
@@ -197,10 +198,10 @@ class BlobOperations:
 
     async def _authorised(self, request: Request) -> KeptFile:
         """The file of a signed URL, or one of the caller's own."""
-        query = request.query_params
+        query, preview = request.query_params, _is_preview(request)
         if "sig" in query:
             blob_id = request.path_params["blobId"]
-            self._blobs.signer.check(blob_id, query["sig"], query.get("exp", ""), _is_preview(request), now())
+            self._blobs.signer.check(blob_id, query["sig"], query.get("exp", ""), preview, now())
             file = await self._files.load(blob_id)
             if file is None:
                 raise NotFound(f"the blob {blob_id!r} is not there yet, or no more")
@@ -252,18 +253,24 @@ def _level_header(file: KeptFile) -> dict[str, str]:
     return {"X-NSFW-Level": file.nsfw_level} if file.nsfw_level is not None else {}
 
 
+def _is_known(known: str, tag: str) -> bool:
+    """Whether `If-None-Match` names this content, which a client or a proxy may call weak."""
+    return any(one.strip().removeprefix("W/") in (tag, "*") for one in known.split(","))
+
+
 def _disposition(name: str | None, download: bool) -> str:
     kind = "attachment" if download else "inline"
     bare = re.split(r"[/\\]", name)[-1] if name else ""
-    bare = "".join(character for character in bare if character.isprintable())[:MAX_FILE_NAME]
+    # Dots at the start hide a file or climb a folder.
+    bare = "".join(character for character in bare if character.isprintable()).strip(". ")[:MAX_FILE_NAME]
     return f"{kind}; filename*=UTF-8''{quote(bare, safe='')}" if bare else kind
 
 
 _SIGNATURE = (
     Parameter("sig", {"type": "string"}, "The signature of a signed URL, in place of a bearer token."),
     Parameter("exp", {"type": "string"}, "Until when the signature is good."),
-    Parameter("preview", {"type": "boolean", "default": False}, "The preview in place of the image."),
 )
+_PREVIEW = Parameter("preview", {"type": "boolean", "default": False}, "The preview in place of the image.")
 _ACCOUNT = Parameter("account", {"type": "string"}, "Whom a signed upload URL uploads for.")
 _LEVEL = Parameter("nsfwLevel", {"type": "string", "enum": list(LEVELS)}, "The highest level the caller accepts.")
 _NAMING = (

@@ -58,8 +58,8 @@ def _operation(operation: Operation) -> JsonObject:
         "summary": operation.summary,
         "tags": [operation.tag],
         "parameters": [
-            *({"name": name, "in": "path", "required": True, "schema": _PATH_SCHEMA} for name in _names(operation)),
-            *(_parameter(parameter) for parameter in operation.parameters),
+            *[_path_parameter(name) for name in _names(operation)],
+            *[_parameter(parameter) for parameter in operation.parameters],
         ],
         "responses": {str(status): _reply(reply) for status, reply in _replies(operation).items()},
     }
@@ -75,6 +75,10 @@ def _operation(operation: Operation) -> JsonObject:
 
 def _names(operation: Operation) -> list[str]:
     return _PATH_PARAMETER.findall(operation.path)
+
+
+def _path_parameter(name: str) -> JsonObject:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 
 
 def _parameter(parameter: Parameter) -> JsonObject:
@@ -147,7 +151,6 @@ def _never_null(member: JsonObject) -> JsonObject:
     return kept[0] if len(kept) == 1 else {"anyOf": cast(Json, kept)}
 
 
-_PATH_SCHEMA: JsonObject = {"type": "string", "minLength": 1}
 _ANY_MAP: JsonObject = {"type": ["object", "null"], "additionalProperties": True}
 _TAGS: JsonObject = {
     "type": ["array", "null"],

@@ -7,6 +7,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from palio.contract.json import JsonObject
 from palio.contract.problem import problem_document
@@ -36,17 +37,23 @@ def problem_reply(problem: Problem) -> Response:
     return _problem(problem_document(problem), problem.status, headers)
 
 
-async def on_http_exception(_request: Request, error: Exception) -> Response:
+async def on_http_exception(request: Request, error: Exception) -> Response:
     """What the router raises: no such route, or not this method."""
     if not isinstance(error, HTTPException):
         raise error
+    detail, headers = error.detail, dict(error.headers or {})
+    if error.status_code == 404:
+        detail = f"there is nothing at {request.url.path[:200]}; /docs shows what there is"
+    elif error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+        detail = f"{request.method} cannot be done here; {headers['Allow']} can"
     document: JsonObject = {
         "type": "about:blank",
         "title": error.detail,
         "status": error.status_code,
-        "detail": error.detail,
+        "detail": detail,
     }
-    return _problem(document, error.status_code, dict(error.headers or {}))
+    return _problem(document, error.status_code, headers)
 
 
 async def on_any_exception(request: Request, error: Exception) -> Response:
@@ -62,6 +69,13 @@ async def on_any_exception(request: Request, error: Exception) -> Response:
         500,
         {},
     )
+
+
+def _methods(request: Request) -> list[str]:
+    """What can be done at the path of a request. The router itself names only what its first route can."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    found = [route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for methods in found for method in methods})
 
 
 def _problem(document: JsonObject, status: int, headers: Mapping[str, str]) -> Response:

@@ -1,11 +1,24 @@
 """What is read from requests: the body within bounds, parameters, the base of our own URLs."""
 
+import re
+
 from starlette.requests import Request
 
 from palio.contract.json import Json, JsonObject, read_json, read_object
-from palio.errors import BadRequest, TooLarge, Unsupported
+from palio.errors import BadRequest, NotFound, TooLarge, Unsupported
 
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,255}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _JSON_TYPES = ("application/json", "text/json")
+
+
+def check_url(request: Request) -> None:
+    """Refuses NUL characters, which databases cannot hold. Raises BadRequest, or NotFound when they are in the path."""
+    if "\0" in request.scope["path"]:
+        raise NotFound("there is nothing here: the path has a NUL character")
+    if b"%00" in request.scope["query_string"]:
+        for name, value in request.query_params.multi_items():
+            if "\0" in name or "\0" in value:
+                raise BadRequest.at(name.replace("\0", ""), "must not have a NUL character")
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -36,12 +49,13 @@ async def read_object_body(request: Request, limit: int) -> JsonObject:
 
 
 def base_url(request: Request, public_url: str | None) -> str:
-    """What our own URLs begin with, for this caller."""
+    """What our own URLs begin with, for this caller: the host that it asked for, or where it got through to."""
     if public_url is not None:
         return public_url
-    host = request.headers.get("host")
-    if not host or not host.isascii() or any(character in host for character in "/\\@?#<>\"' "):
-        raise BadRequest.at("Host", "must name this server")
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        address, port = request.scope["server"]
+        host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     return f"{request.scope['scheme']}://{host}"
 
 

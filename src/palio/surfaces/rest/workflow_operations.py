@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from palio.blobs.service import Blobs
 from palio.contract.cost import cost_headers, would_be
-from palio.contract.document import Page, Workflow
+from palio.contract.document import Page, Step, Workflow
 from palio.contract.image.friendly import from_friendly
 from palio.contract.json import JsonObject
+from palio.contract.members import MAX_TAGS
 from palio.contract.query import Cursor, read_flag, read_instant, read_status, read_take, read_wait
 from palio.engine.reading import as_read
 from palio.engine.service import WorkflowService
@@ -54,12 +55,15 @@ class WorkflowOperations:
         text = query.get("query")
         if text is not None and len(text) > MAX_TEXT_QUERY:
             raise BadRequest.at("query", f"must be at most {MAX_TEXT_QUERY} characters")
+        tags = tuple(dict.fromkeys(query.getlist("tags")))
+        if len(tags) > MAX_TAGS:
+            raise BadRequest.at("tags", f"must be at most {MAX_TAGS} tags, as no workflow has more")
         filter_ = Filter(
             account=account,
             take=read_take(query.get("take")),
             after=Cursor.decode(query["cursor"]) if query.get("cursor") else None,
             ascending=read_flag("ascending", query.get("ascending"), False),
-            tags=tuple(query.getlist("tags")),
+            tags=tags,
             text=text,
             status=read_status(query.get("status")),
             exclude_failed=read_flag("excludeFailed", query.get("excludeFailed"), False),
@@ -118,22 +122,22 @@ class WorkflowOperations:
         account = await self._accounts.of(request)
         stored = await self._service.get(account, request.path_params["workflowId"])
         document = self._read(request, stored, hide=False)
-        name = _step_name(request)
-        step = next((step for step in document.steps if step.name == name), None)
-        if step is None:
-            raise NotFound(f"workflow {stored.id} has no step {name!r}")
-        return json_reply(step)
+        return json_reply(_step(document, request.path_params["stepName"]))
 
     async def update_step(self, request: Request) -> Response:
         account = await self._accounts.of(request)
         body = await read_object_body(request, self._max_body)
-        await self._service.update_step(account, request.path_params["workflowId"], _step_name(request), body)
+        stored = await self._service.get(account, request.path_params["workflowId"])
+        step = _step(stored.document, request.path_params["stepName"])
+        await self._service.update_step(account, stored.id, step.name, body)
         return no_content()
 
     async def patch_step(self, request: Request) -> Response:
         account = await self._accounts.of(request)
         patch = await read_json_body(request, self._max_body)
-        await self._service.patch_step(account, request.path_params["workflowId"], _step_name(request), patch)
+        stored = await self._service.get(account, request.path_params["workflowId"])
+        step = _step(stored.document, request.path_params["stepName"])
+        await self._service.patch_step(account, stored.id, step.name, patch)
         return no_content()
 
     def operations(self) -> tuple[Operation, ...]:
@@ -310,10 +314,13 @@ class WorkflowOperations:
         return as_read(stored.document, self._blobs, base, progress=progress, hide_mature=hide)
 
 
-def _step_name(request: Request) -> str:
-    """The step's name; some clients write the default name of the first step as `0` instead of `$0`."""
-    name: str = request.path_params["stepName"]
-    return f"${name}" if name.isdigit() else name
+def _step(document: Workflow, name: str) -> Step:
+    """A step by its name, or by its position without the `$`, as some clients write the default names."""
+    for called in (name, f"${name}"):
+        for step in document.steps:
+            if step.name == called:
+                return step
+    raise NotFound(f"workflow {document.id} has no step {name!r}")
 
 
 _WAIT = Parameter(
@@ -335,7 +342,11 @@ _QUERY = (
     Parameter(
         "take", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "How many workflows at most."
     ),
-    Parameter("tags", {"type": "array", "items": {"type": "string"}}, "Only workflows with all of these tags."),
+    Parameter(
+        "tags",
+        {"type": "array", "items": {"type": "string"}, "maxItems": MAX_TAGS},
+        "Only workflows with all of these tags.",
+    ),
     Parameter(
         "query", {"type": "string", "maxLength": MAX_TEXT_QUERY}, "Only workflows with this text in their metadata."
     ),
