@@ -15,10 +15,11 @@ from typing import Final
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
+from palio.contract.image.fields import MAX_EMBEDDED
 from palio.contract.image.job import OutputFormat
 from palio.errors import BadRequest
 
-MAX_METADATA: Final = 15_000
+MAX_METADATA: Final = MAX_EMBEDDED
 """Characters of `imageMetadata` that fit in any format: EXIF in JPEG ends at 64 KB."""
 
 _MAX_PROVENANCE = 800

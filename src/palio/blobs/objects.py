@@ -70,13 +70,15 @@ class ObjectStore:
         """Returns when what was put under a key will survive a power cut. A bucket's put waited for that."""
         if self._folder is None:
             return
-        # One sync of the file is enough: ext4, XFS and Btrfs commit a new file's name, and its folder's, with it.
+        path = self._folder / _path(key)
         try:
-            descriptor = os.open(self._folder / _path(key), os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            # The bytes, then the name in its folder, then that folder's name.
+            for synced in (path, path.parent, self._folder):
+                descriptor = os.open(synced, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
         except OSError as error:
             raise StorageError(f"{key} cannot be kept: {_reason(error)}") from error
 

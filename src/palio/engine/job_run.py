@@ -186,6 +186,8 @@ class JobRun:
             )
         except UnreadableImage as error:
             raise RunFailed(f"what {attempt.provider} returned is no image: {error}") from error
+        except PalioError as error:
+            raise NotKept(str(error)) from error
         at = now()
         self.blob.available = True
         self.blob.width, self.blob.height = kept.width, kept.height
@@ -219,7 +221,7 @@ class JobRun:
                     failure = Unmakeable("no_provider_available", str(error))
             case Refused():
                 failure = Unmakeable("blocked", str(error))
-            case InvalidJob() | Ambiguous():
+            case InvalidJob() | Ambiguous() | NotKept():
                 failure = Unmakeable(error.name, str(error))
             case _:
                 self.retries -= 1
@@ -296,6 +298,12 @@ async def stop(room: Room, attempt: Attempt, handle: str | None) -> None:
             detail = f"cancel was asked for but not confirmed: {error}"
             log.warning("provider %s did not confirm the cancel of %s: %s", provider.name, handle, error)
     await room.ledger.settle(attempt.id, Settlement(AttemptStatus.canceled, detail=detail))
+
+
+class NotKept(ProviderError):
+    """The image was made but could not be stored: to have it made again would be to pay for it again."""
+
+    name = "not_kept"
 
 
 class Unmakeable(Exception):

@@ -15,6 +15,9 @@ def finish(part: Job | Step, status: Status, at: datetime) -> None:
     part.status = status
     part.completed_at = at
     part.estimated_progress_rate = None
+    if isinstance(part, Step) and part.output is not None and part.output.images is not None:
+        # What was expected and never came is gone; what moderation blocked is still told.
+        part.output.images = [blob for blob in part.output.images if blob.available or blob.blocked_reason]
 
 
 def advance(document: Workflow, depends_on: DependsOn, at: datetime) -> None:

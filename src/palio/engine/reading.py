@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from palio.blobs.service import Blobs
+from palio.blobs.signing import Signer
 from palio.contract.document import Blob, Step, Workflow
 from palio.contract.instant import now
 
@@ -14,7 +14,7 @@ LEVELS = ("na", "pg", "pg13", "r", "x", "xxx")
 
 
 def as_read(
-    document: Workflow, blobs: Blobs, base_url: str, *, progress: Mapping[str, float], hide_mature: bool
+    document: Workflow, signer: Signer, base_url: str, *, progress: Mapping[str, float], hide_mature: bool
 ) -> Workflow:
     """The document with everything in it that is only true at this moment. Changes and returns `document`."""
     at = now()
@@ -23,7 +23,7 @@ def as_read(
         if progress:
             _show_progress(step, progress)
         for blob in (step.output.images if step.output is not None else None) or ():
-            _sign(blob, blobs, base_url, at, hide_mature)
+            _sign(blob, signer, base_url, at, hide_mature)
             if blob.nsfw_level is not None:
                 levels.add(blob.nsfw_level)
     # What is stored is the highest level that the owner allows, which says nothing about the pictures.
@@ -31,20 +31,20 @@ def as_read(
     return document
 
 
-def with_urls(step: Step, blobs: Blobs, base_url: str) -> Step:
+def with_urls(step: Step, signer: Signer, base_url: str) -> Step:
     """A copy of a step in which its blobs can be fetched."""
     copy = msgspec.json.decode(msgspec.json.encode(step), type=Step)
     for blob in (copy.output.images if copy.output is not None else None) or ():
-        _sign(blob, blobs, base_url, now(), hide_mature=False)
+        _sign(blob, signer, base_url, now(), hide_mature=False)
     return copy
 
 
-def _sign(blob: Blob, blobs: Blobs, base_url: str, at: datetime, hide_mature: bool) -> None:
+def _sign(blob: Blob, signer: Signer, base_url: str, at: datetime, hide_mature: bool) -> None:
     if blob.blocked_reason is not None or (hide_mature and blob.nsfw_level in MATURE):
         blob.available = False
         return
-    blob.url, blob.url_expires_at = blobs.url(base_url, blob.id, at)
-    blob.preview_url, blob.preview_url_expires_at = blobs.url(base_url, blob.id, at, preview=True)
+    blob.url, blob.url_expires_at = signer.url(base_url, blob.id, at)
+    blob.preview_url, blob.preview_url_expires_at = signer.url(base_url, blob.id, at, preview=True)
 
 
 def _show_progress(step: Step, progress: Mapping[str, float]) -> None:

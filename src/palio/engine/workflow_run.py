@@ -69,6 +69,7 @@ class WorkflowRun:
     async def to_the_end(self) -> None:
         """Run every step; returns when the workflow is over and saved."""
         self._task = asyncio.current_task()
+        self.document.started_at = self.document.started_at or now()
         try:
             if self.cancelling:
                 await self._stop_what_was_left()
@@ -173,7 +174,7 @@ class WorkflowRun:
 
     def _look_up(self, reference: Reference) -> Json:
         step = next(step for step in self.document.steps if step.name == reference.source)
-        shown = with_urls(step, self.room.blobs, self.room.base_url)
+        shown = with_urls(step, self.room.blobs.signer, self.room.base_url)
         return read_path(msgspec.json.decode(msgspec.json.encode(shown)), reference.path)
 
     def _finish_step(self, step: Step, status: Status) -> None:

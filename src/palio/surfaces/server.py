@@ -100,7 +100,7 @@ class Palio:
         settings, store = self._settings, self._store
         service = WorkflowService(store.workflows, self.orchestrator, inputs, settings.max_wait_seconds)
         accounts = Accounts(store.tokens)
-        workflows = WorkflowOperations(service, self._blobs, accounts, settings.public_url, settings.max_body_bytes)
+        workflows = WorkflowOperations(service, self._blobs.signer, accounts, settings.public_url, settings.max_body_bytes)
         blobs = BlobOperations(
             store.files, self._blobs, accounts, settings.public_url, self._retention, settings.fetch_max_bytes
         )

@@ -16,12 +16,39 @@ from palio.blobs.inputs import BadImage
 from palio.blobs.metadata import read_metadata
 from palio.blobs.names import new_blob_id
 from palio.blobs.objects import ObjectStore
-from palio.blobs.service import Blobs
+from palio.blobs.service import Blobs, Kept
 from palio.blobs.signing import Signer
 from palio.contract.image.job import OutputFormat
 from palio.errors import TooBusy
 
 LIMITS = ImageLimits(max_input_bytes=100_000)
+
+
+class RecordedBlobs(Blobs):
+    """Blobs whose small files lie in a dict, as they otherwise do in the database."""
+
+    def __init__(self, objects: ObjectStore, fetcher: Fetcher) -> None:
+        self.records: dict[str, bytes] = {}
+        super().__init__(objects, self._record, Signer(bytes(32), timedelta(days=1)), LIMITS, fetcher)
+
+    async def _record(self, blob_id: str) -> bytes | None:
+        return self.records.get(blob_id)
+
+    async def keep(self, blob_id: str, data: bytes, **finish) -> Kept:
+        return self._recorded_as(blob_id, await super().keep(blob_id, data, **finish))
+
+    async def add(self, data: bytes) -> tuple[str, Kept]:
+        blob_id, kept = await super().add(data)
+        return blob_id, self._recorded_as(blob_id, kept)
+
+    async def delete(self, blob_id: str) -> None:
+        self.records.pop(blob_id, None)
+        await super().delete(blob_id)
+
+    def _recorded_as(self, blob_id: str, kept: Kept) -> Kept:
+        if kept.data is not None:
+            self.records[blob_id] = kept.data
+        return kept
 
 
 @pytest.fixture
@@ -31,7 +58,7 @@ def objects(tmp_path: Path) -> ObjectStore:
 
 @pytest.fixture
 async def blobs(objects: ObjectStore) -> AsyncIterator[Blobs]:
-    blobs = Blobs(objects, Signer(bytes(32), timedelta(days=1)), LIMITS, Fetcher(FetchPolicy()))
+    blobs = RecordedBlobs(objects, Fetcher(FetchPolicy()))
     yield blobs
     await blobs.close()
 
@@ -142,7 +169,7 @@ class TestLoad:
     async def test_an_http_url_of_a_trusted_host(self, objects, start_server, png):
         server = await start_server(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + png)
         policy = FetchPolicy(trusted_hosts=frozenset([server.host]))
-        blobs = Blobs(objects, Signer(bytes(32), timedelta(days=1)), LIMITS, Fetcher(policy))
+        blobs = RecordedBlobs(objects, Fetcher(policy))
 
         assert await blobs.load(server.url.replace("http", "HTTP")) == png
         await blobs.close()

@@ -48,35 +48,34 @@ def test_keys_are_spread_over_folders_by_their_first_two_characters(tmp_path: Pa
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to name an open file")
-def test_the_file_its_folder_and_the_folder_above_are_synced_before_put_returns(
+def test_sync_reaches_the_file_its_folder_and_the_folder_above(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
     fsync = os.fsync
 
     def recorded(descriptor: int) -> None:
-        synced.append(os.readlink(f"/proc/self/fd/{descriptor}").partition("#")[0])
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", recorded)
     store = ObjectStore.open(str(tmp_path))
 
-    # Given a shard that is new, and then one that is there
     store.put(KEY, b"bytes")
-    store.put(KEY, b"again")
+    assert synced == []
+    store.sync(KEY)
 
-    file, shard = f"{tmp_path}/MZ/{KEY}", f"{tmp_path}/MZ"
-    assert synced == [str(tmp_path), file, shard, file, shard]
+    assert synced == [f"{tmp_path}/MZ/{KEY}", f"{tmp_path}/MZ", str(tmp_path)]
 
 
 def test_a_put_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ObjectStore.open(str(tmp_path))
     store.put(KEY, b"before")
 
-    def no_space(descriptor: int) -> None:
+    def no_space(source: str, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", no_space)
+    monkeypatch.setattr(os, "replace", no_space)
     with pytest.raises(StorageError, match="No space left"):
         store.put(KEY, b"after")
 

@@ -55,3 +55,23 @@ def test_depth_is_limited() -> None:
     assert not is_too_deep(read_json(deepest))
     with pytest.raises(BadRequest, match=f"deeper than {MAX_DEPTH} levels"):
         read_json(b"[" + deepest + b"]")
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (rb'"a\u0000"', ""),
+        (rb'{"a": [1, {"b": "\u0000"}]}', "a[1].b"),
+        (rb'[["x\u0000"]]', "[0][0]"),
+        (rb'{"a": {"\u0000": 1}}', "a"),
+    ],
+)
+def test_nul_characters_are_refused_where_they_stand(body: bytes, path: str) -> None:
+    with pytest.raises(BadRequest) as raised:
+        read_json(body)
+
+    assert list(raised.value.errors) == [path]
+
+
+def test_a_backslash_before_it_makes_it_text() -> None:
+    assert read_json(rb'"\\u0000"') == r"\u0000"

@@ -33,6 +33,8 @@ INT64 = (-(2**63), 2**63 - 1)
 INT32 = (-(2**31), 2**31 - 1)
 MAX_URL = 8192
 MAX_TEXT = 64 * 1024
+MAX_EMBEDDED = 15_000
+"""Characters of text that are sure to fit into the metadata of every encoding; JPEG's hold the least."""
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WEB = ("http://", "https://")
@@ -175,6 +177,7 @@ Switch: TypeAlias = StrictBool
 Prompt1000: TypeAlias = Annotated[str, Field(max_length=1000)]
 Prompt10000: TypeAlias = Annotated[str, Field(max_length=10_000)]
 """Also where the contract names no limit."""
+EmbeddedText: TypeAlias = Annotated[str, Field(max_length=MAX_EMBEDDED)]
 Text: TypeAlias = Annotated[str, AfterValidator(_bounded), Field(json_schema_extra={"maxLength": MAX_TEXT})]
 AirText: TypeAlias = Annotated[str, IsAir()]
 ImageRef: TypeAlias = Annotated[

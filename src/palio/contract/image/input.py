@@ -8,7 +8,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from palio.contract.image.fields import INT64, Choice, ImageRef, Number, Prompt10000, Text, Whole
+from palio.contract.image.fields import INT64, Choice, EmbeddedText, ImageRef, Number, Prompt10000, Whole
 from palio.contract.image.job import ImageJob, Lora, Operation, OutputFormat
 from palio.contract.price import Price
 
@@ -40,7 +40,7 @@ class ImageInput(BaseModel):
     prompt: Prompt10000
     quantity: Annotated[int, Whole(1, 12)] = 1
     output_format: Annotated[OutputFormat, Choice(*OutputFormat)] = OutputFormat.jpeg
-    image_metadata: Text | None = None
+    image_metadata: EmbeddedText | None = None
 
     @abstractmethod
     def price(self) -> Price:

@@ -10,10 +10,10 @@ from palio.contract.image.fields import (
     AirText,
     Choice,
     ControlNets,
+    EmbeddedText,
     ImageRef,
     Number,
     Prompt10000,
-    Text,
     Whole,
 )
 from palio.contract.image.input import one_each
@@ -96,7 +96,7 @@ class TextToImageInput(BaseModel):
     )
     engine: Annotated[str, Field(max_length=200)] | None = None
     output_format: Annotated[OutputFormat, Choice(*OutputFormat)] = OutputFormat.jpeg
-    image_metadata: Text | None = None
+    image_metadata: EmbeddedText | None = None
 
     @field_validator("model")
     @classmethod

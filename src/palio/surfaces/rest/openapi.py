@@ -169,19 +169,36 @@ _PROBLEM: JsonObject = {
         "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
     },
 }
-_STEP_TEMPLATE: JsonObject = {
-    "type": "object",
-    "required": ["$type", "input"],
-    "properties": {
-        "$type": {"type": "string", "enum": list(STEP_TYPES)},
-        "name": {"type": ["string", "null"], "minLength": 1, "maxLength": 128},
-        "priority": {"type": "string", "enum": ["high", "normal", "low"]},
-        "timeout": {"type": ["string", "null"], "description": "`[d.]hh:mm:ss`, such as `00:10:00`."},
-        "retries": {"type": ["integer", "null"], "minimum": 0, "maximum": 100},
-        "metadata": _ANY_MAP,
-        "input": {"anyOf": [schema("ImageGenInput"), schema("TextToImageInput"), schema("EchoInput")]},
-    },
+_STEP: JsonObject = {
+    "name": {"type": ["string", "null"], "minLength": 1, "maxLength": 128},
+    "priority": {"type": "string", "enum": ["high", "normal", "low"]},
+    "timeout": {"type": ["string", "null"], "description": "`[d.]hh:mm:ss`, such as `00:10:00`."},
+    "retries": {"type": ["integer", "null"], "minimum": 0, "maximum": 100},
+    "metadata": _ANY_MAP,
 }
+
+
+def _step_templates() -> dict[str, JsonObject]:
+    """The template of a step, by its `$type`."""
+    names = {step_type: step_type[:1].upper() + step_type[1:] for step_type in STEP_TYPES}
+    templates: dict[str, JsonObject] = {
+        f"{name}StepTemplate": {
+            "type": "object",
+            "required": ["$type", "input"],
+            "properties": {"$type": {"type": "string", "const": step_type}, "input": schema(f"{name}Input"), **_STEP},
+        }
+        for step_type, name in names.items()
+    }
+    mapping: JsonObject = {
+        step_type: _REFERENCE.format(name=f"{name}StepTemplate") for step_type, name in names.items()
+    }
+    union: JsonObject = {
+        "oneOf": [schema(name) for name in templates],
+        "discriminator": {"propertyName": "$type", "mapping": mapping},
+    }
+    return {**templates, "WorkflowStepTemplate": union}
+
+
 _CALLBACK: JsonObject = {
     "type": "object",
     "required": ["url", "type"],
@@ -218,7 +235,7 @@ _FRIENDLY_IMAGE: JsonObject = {
     },
 }
 _REQUESTS: dict[str, JsonObject] = {
-    "WorkflowStepTemplate": _STEP_TEMPLATE,
+    **_step_templates(),
     "WorkflowTemplate": {
         "type": "object",
         "required": ["steps"],

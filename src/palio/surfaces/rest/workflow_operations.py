@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from palio.blobs.service import Blobs
+from palio.blobs.signing import Signer
 from palio.contract.cost import cost_headers, would_be
 from palio.contract.document import Page, Step, Workflow
 from palio.contract.image.friendly import from_friendly
@@ -29,10 +29,10 @@ class WorkflowOperations:
     """Handlers for everything below /v2/consumer/workflows."""
 
     def __init__(
-        self, service: WorkflowService, blobs: Blobs, accounts: Accounts, public_url: str | None, max_body: int
+        self, service: WorkflowService, signer: Signer, accounts: Accounts, public_url: str | None, max_body: int
     ) -> None:
         self._service = service
-        self._blobs = blobs
+        self._signer = signer
         self._accounts = accounts
         self._public_url = public_url
         self._max_body = max_body
@@ -311,7 +311,7 @@ class WorkflowOperations:
         if not stored.document.status.is_final:
             progress = self._service.orchestrator.progress(stored.id)
         base = base_url(request, self._public_url)
-        return as_read(stored.document, self._blobs, base, progress=progress, hide_mature=hide)
+        return as_read(stored.document, self._signer, base, progress=progress, hide_mature=hide)
 
 
 def _step(document: Workflow, name: str) -> Step:

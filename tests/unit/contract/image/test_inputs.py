@@ -263,7 +263,7 @@ def test_switches_are_true_or_false(sent: Json) -> None:
         (FAL, "negativePrompt", 0, 500),
         (SEEDREAM, "prompt", 1, 10_000),
         (GROK, "prompt", 0, 10_000),
-        (SDXL, "imageMetadata", 0, 65_536),
+        (SDXL, "imageMetadata", 0, 15_000),
     ],
 )
 def test_texts_have_their_limits(raw: JsonObject, member: str, least: int, most: int) -> None:
