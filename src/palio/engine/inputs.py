@@ -60,6 +60,8 @@ class Inputs:
         return None
 
     def _keep(self, reference: str, data: bytes) -> None:
+        if reference in self._kept:
+            return  # Another job, which began at the same time, was faster.
         self._kept[reference] = data
         self._size += len(reference) + len(data)
         while self._size > MAX_KEPT_BYTES:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from palio import __version__
 from palio.blobs.images import UnreadableImage
+from palio.blobs.inputs import BadImage
 from palio.contract.document import Blob, Job, JobAttempt, Step
 from palio.contract.identity import new_id
 from palio.contract.image.job import ImageJob
 from palio.contract.instant import now
 from palio.contract.status import Status
-from palio.engine.lifecycle import finish
+from palio.engine.lifecycle import finish, reopen
 from palio.engine.room import Room
 from palio.errors import PalioError
 from palio.providers.base import (
@@ -41,7 +42,7 @@ from palio.providers.base import (
 from palio.race.permits import Permits, take_first
 from palio.race.ranking import rank
 from palio.store.files import KeptFile
-from palio.store.ledger import Attempt, AttemptStatus, Settlement
+from palio.store.ledger import Attempt, AttemptStatus, Settlement, storable
 
 if TYPE_CHECKING:
     from palio.engine.workflow_run import WorkflowRun
@@ -55,7 +56,10 @@ CANCEL_SECONDS = 1.0
 
 @dataclass(slots=True)
 class JobRun:
-    """A job on its way. `earlier` are its attempts by a process that is gone, oldest first."""
+    """A job on its way. `limit` is its step's time-out.
+
+    `earlier` are its attempts by a process that is gone, oldest first.
+    """
 
     run: "WorkflowRun"
     step: Step
@@ -63,9 +67,10 @@ class JobRun:
     image_job: ImageJob
     blob: Blob
     retries: int
-    deadline: float
+    limit: asyncio.Timeout
     earlier: Sequence[Attempt] = ()
-    _tried: set[str] = field(default_factory=set)
+    _failed_at: set[str] = field(default_factory=set)
+    _not_accepted_by: dict[str, str] = field(default_factory=dict)
 
     async def to_the_end(self) -> None:
         """Race the job among the providers until it is over."""
@@ -77,7 +82,8 @@ class JobRun:
                 fence += 1
                 await self._race(fence)
         except Unmakeable as failure:
-            await self._fail(failure.reason, failure.detail)
+            self._mark_failed(failure)
+            await self.run.save()
 
     async def _race(self, fence: int) -> None:
         """One round: everyone offers, one claims and runs."""
@@ -97,20 +103,44 @@ class JobRun:
                 quoted=offer.price,
             )
             self._show(attempt, Status.processing)
-            if await room.ledger.claim(attempt, attempt.started_at + LEASE, self.run.state()):
+            if await self._claim(attempt):
                 await self._attempt(attempt, room.providers[offer.provider])
         finally:
             permits.release()
 
+    async def _claim(self, attempt: Attempt) -> bool:
+        ledger = self.run.room.ledger
+        try:
+            return await ledger.claim(attempt, attempt.started_at + LEASE, self.run.state())
+        except asyncio.CancelledError:
+            # The claim is under way to the store and may well be won, but the provider was never called: a next
+            # process must not take that for a start that nobody knows the end of.
+            self._show_end(attempt, AttemptStatus.canceled)
+            await ledger.settle(attempt.id, Settlement(AttemptStatus.canceled), self.run.state())
+            raise
+
     def _offers(self) -> list[Offer]:
-        answers = [provider.offer(self.image_job) for provider in self.run.room.providers.values()]
+        """What providers offer, best first. Raises Unmakeable with everyone's reason when nobody is left."""
+        providers = self.run.room.providers
+        answers = [self._offer(provider) for provider in providers.values()]
         offers = [answer for answer in answers if isinstance(answer, Offer)]
-        stand_ins = {name for name, provider in self.run.room.providers.items() if provider.stand_in}
-        ranked = rank(offers, tried=self._tried, stand_ins=stand_ins)
-        if not ranked:
-            reasons = [f"{answer.provider}: {answer.reason}" for answer in answers if isinstance(answer, Unable)]
+        stand_ins = {name for name, provider in providers.items() if provider.stand_in}
+        # Ranked before those that did not accept are left out: a stand-in does not step in for an outage.
+        ranked = rank(offers, tried=self._failed_at, stand_ins=stand_ins)
+        left = [offer for offer in ranked if offer.provider not in self._not_accepted_by]
+        if not left:
+            reasons = [f"{offer.provider}: {self._not_accepted_by[offer.provider]}" for offer in ranked]
+            reasons += [f"{answer.provider}: {answer.reason}" for answer in answers if isinstance(answer, Unable)]
             raise Unmakeable("no_provider_available", "; ".join(reasons) or "no provider is configured")
-        return ranked
+        # Who failed has a place free at once: it would use up the retries while the others are only busy.
+        return [offer for offer in left if offer.provider not in self._failed_at] or left
+
+    def _offer(self, provider: Provider) -> Offer | Unable:
+        try:
+            return provider.offer(self.image_job)
+        except Exception as error:
+            log.exception("provider %s broke on being asked about job %s", provider.name, self.job.id)
+            return Unable(provider.name, told(error))
 
     async def _permit(self, line: list[Permits]) -> Permits:
         for permits in line:
@@ -121,14 +151,14 @@ class JobRun:
         await self.run.save()
         return await take_first(line)
 
-    async def _attempt(self, attempt: Attempt, provider: Provider) -> None:
-        """Run the job at one provider and settle what came of it."""
-        assignment = self._assignment(attempt)
-        handle: str | None = None
+    async def _attempt(self, attempt: Attempt, provider: Provider, handle: str | None = None) -> None:
+        """Run the job at one provider, or go on with the run that `handle` names, and settle what came of it."""
+        assignment = Assignment(attempt.id, self.image_job, self.run.room.inputs.load)
         try:
-            handle = await provider.start(assignment)
-            if provider.resumable:
-                await self.run.room.ledger.accepted(attempt.id, handle)
+            if handle is None:
+                handle = await provider.start(assignment)
+                if provider.resumable:
+                    await self._remember(attempt, handle)
             await self._finish(attempt, await self._watch(provider, handle, assignment))
         except ProviderError as error:
             await self._unsuccessful(attempt, error)
@@ -136,30 +166,38 @@ class JobRun:
             if self._is_interrupted():
                 await self._stop(attempt, handle)
             raise
+        except BadImage as error:
+            await self._unsuccessful(attempt, InvalidJob(str(error)))
         except Exception as error:
             log.exception("provider %s broke on job %s", provider.name, self.job.id)
             await self._unsuccessful(attempt, RunFailed(f"{type(error).__name__}: {error}"))
+
+    async def _remember(self, attempt: Attempt, handle: str) -> None:
+        try:
+            await self.run.room.ledger.accepted(attempt.id, handle)
+        except Exception:
+            # The run goes on, and here it can be followed. Only a next process could not; it would not repeat it.
+            log.exception("the handle of job %s at %s could not be kept", self.job.id, attempt.provider)
 
     async def _take_up(self, attempt: Attempt) -> None:
         """Go on with an attempt of a process that is gone: never start it a second time if that could be paid."""
         provider = self.run.room.providers.get(attempt.provider)
         if provider is not None and provider.resumable and attempt.handle is not None:
-            permits = await take_first([self.run.room.permits[provider.name]])
             try:
-                self._show(attempt, Status.processing)
-                assignment = self._assignment(attempt)
-                await self._finish(attempt, await self._watch(provider, attempt.handle, assignment))
-            except ProviderError as error:
-                await self._unsuccessful(attempt, error)
+                permits = await take_first([self.run.room.permits[provider.name]])
             except asyncio.CancelledError:
                 if self._is_interrupted():
                     await self._stop(attempt, attempt.handle)
                 raise
+            try:
+                self._show(attempt, Status.processing)
+                await self._attempt(attempt, provider, attempt.handle)
             finally:
                 permits.release()
         elif provider is not None and provider.free:
-            self._show_end(attempt, AttemptStatus.lost, Lost("the server stopped during this run"))
-            settlement = Settlement(AttemptStatus.lost, Lost.name, "the server stopped during this run", 0.0)
+            lost = Lost("the server stopped during this run")
+            self._show_end(attempt, AttemptStatus.lost, lost)
+            settlement = Settlement(AttemptStatus.lost, lost.name, told(lost), 0.0)
             await self.run.room.ledger.settle(attempt.id, settlement, self.run.state())
         else:
             await self._unsuccessful(attempt, Ambiguous("the server stopped before the provider had answered"))
@@ -209,16 +247,20 @@ class JobRun:
             data=kept.data,
         )
         settlement = Settlement(AttemptStatus.succeeded, settled=made.cost)
-        await room.ledger.settle(attempt.id, settlement, self.run.state(), file, kept.sync)
+        try:
+            await room.ledger.settle(attempt.id, settlement, self.run.state(), file, kept.sync)
+        except Exception as error:
+            self.blob.available = False
+            reopen(self.run.document, self.step, self.job)
+            raise NotKept(str(error)) from error
 
     async def _unsuccessful(self, attempt: Attempt, error: ProviderError) -> None:
         """Settle a failed attempt; the kind of failure decides whether another provider may try."""
-        self._tried.add(attempt.provider)
+        self._failed_at.add(attempt.provider)
         failure: Unmakeable | None = None
         match error:
             case NotAccepted():
-                if self._tried >= {offer.provider for offer in self._offers()}:
-                    failure = Unmakeable("no_provider_available", str(error))
+                self._not_accepted_by[attempt.provider] = told(error)
             case Refused():
                 failure = Unmakeable("blocked", str(error))
             case InvalidJob() | Ambiguous() | NotKept():
@@ -228,9 +270,9 @@ class JobRun:
                 if self.retries < 0:
                     failure = Unmakeable("failed", str(error))
         self._show_end(attempt, AttemptStatus.failed, error)
-        settlement = Settlement(AttemptStatus.failed, error.name, str(error)[:1000])
+        settlement = Settlement(AttemptStatus.failed, error.name, told(error))
         if failure is not None:
-            self._mark_failed(failure.reason, failure.detail)
+            self._mark_failed(failure)
         await self.run.room.ledger.settle(attempt.id, settlement, self.run.state())
 
     async def _stop(self, attempt: Attempt, handle: str | None) -> None:
@@ -240,25 +282,17 @@ class JobRun:
         self._show_end(attempt, AttemptStatus.canceled)
         await stop(self.run.room, attempt, handle)
 
-    async def _fail(self, reason: str, detail: str) -> None:
-        self._mark_failed(reason, detail)
-        await self.run.save()
-
-    def _mark_failed(self, reason: str, detail: str) -> None:
+    def _mark_failed(self, failure: "Unmakeable") -> None:
         finish(self.job, Status.failed, now())
-        self.job.reason = reason
-        if reason == "blocked":
-            self.job.blocked_reason = detail
-            self.blob.blocked_reason = detail
-        output = self.step.output
-        if output is not None:
-            output.errors = [*(output.errors or []), f"{reason}: {detail}"]
-
-    def _assignment(self, attempt: Attempt) -> Assignment:
-        return Assignment(attempt.id, self.image_job, self.run.room.inputs.load)
+        detail = told(failure)
+        self.job.reason = failure.reason
+        if failure.reason == "blocked":
+            self.job.blocked_reason = self.blob.blocked_reason = detail
+        if self.step.output is not None:
+            self.step.output.errors = [*(self.step.output.errors or []), f"{failure.reason}: {detail}"]
 
     def _is_interrupted(self) -> bool:
-        return self.run.cancelling or asyncio.get_running_loop().time() >= self.deadline
+        return self.run.cancelling or self.limit.expired()
 
     def _show(self, attempt: Attempt, status: Status) -> None:
         self.job.status = status
@@ -277,7 +311,7 @@ class JobRun:
             started_at=attempt.started_at,
             completed_at=now(),
             error=error.name if error is not None else None,
-            detail=str(error)[:1000] if error is not None else None,
+            detail=told(error) if error is not None else None,
             cost=cost,
         )
         self.job.attempts = [*self._shown_before(attempt), shown]
@@ -294,10 +328,15 @@ async def stop(room: Room, attempt: Attempt, handle: str | None) -> None:
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 await provider.cancel(handle)
-        except (TimeoutError, PalioError) as error:
-            detail = f"cancel was asked for but not confirmed: {error}"
+        except Exception as error:
+            detail = f"cancel was asked for but not confirmed: {told(error)}"
             log.warning("provider %s did not confirm the cancel of %s: %s", provider.name, handle, error)
     await room.ledger.settle(attempt.id, Settlement(AttemptStatus.canceled, detail=detail))
+
+
+def told(error: Exception) -> str:
+    """What an error says, as it is kept and shown."""
+    return storable(str(error) or type(error).__name__)
 
 
 class NotKept(ProviderError):
@@ -307,9 +346,8 @@ class NotKept(ProviderError):
 
 
 class Unmakeable(Exception):
-    """No provider will make this job: `reason` is the contract's word, `detail` a sentence."""
+    """No provider will make this job: `reason` is the contract's word, the message a sentence."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
-        self.detail = detail

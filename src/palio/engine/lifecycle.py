@@ -48,6 +48,13 @@ def end_all(document: Workflow, status: Status, at: datetime) -> None:
     document.completed_at = document.completed_at or at
 
 
+def reopen(document: Workflow, step: Step, job: Job) -> None:
+    """Take back the end of a job that could not be made durable, and whatever else ended with it."""
+    for part in (job, step, document):
+        part.status = Status.processing
+        part.completed_at = None
+
+
 def _advance_step(step: Step, at: datetime) -> None:
     if step.status.is_final or not step.jobs:
         return

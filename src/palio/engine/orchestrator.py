@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from palio.contract.instant import now
 from palio.contract.status import Status
@@ -32,20 +33,33 @@ class Orchestrator:
         self._queue = LocalQueue()
         self._arriving: dict[str, WorkflowRun] = {}
         self._active: dict[str, WorkflowRun] = {}
+        self._left_behind: list[WorkflowRun] = []
+        self._entering = 0
+
+    async def take_up(self) -> None:
+        """Find what an earlier process left. To be done before anything new is put, or that would run twice."""
+        self._left_behind = await self._find_left_behind()
 
     async def serve(self) -> None:
-        """Take up what an earlier process left, then run what comes in, until cancelled."""
+        """Run what was taken up and what comes in, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for run in await self._left_behind():
+            for run in self._left_behind:
                 self._start(run, group)
+            self._left_behind = []
             while True:
                 workflow_id = await self._queue.get()
                 self._start(self._arriving.pop(workflow_id), group)
 
-    def check_capacity(self) -> None:
-        """Raise TooBusy when as much is under way as this process accepts."""
-        if len(self._active) + len(self._arriving) >= self._max_active:
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Room for one more workflow while it is recorded and put. Raises TooBusy when there is none."""
+        if len(self._active) + len(self._arriving) + self._entering >= self._max_active:
             raise TooBusy(f"{self._max_active} workflows are under way; try again when some are done")
+        self._entering += 1
+        try:
+            yield
+        finally:
+            self._entering -= 1
 
     async def put(self, stored: Stored, template: WorkflowTemplate, planned: Plan) -> None:
         """Run a workflow that was just recorded."""
@@ -78,9 +92,9 @@ class Orchestrator:
         except Exception:
             log.exception("workflow %s could not be saved; it is taken up at the next start", workflow_id)
         finally:
-            del self._active[workflow_id]
+            self._active.pop(workflow_id, None)
 
-    async def _left_behind(self) -> list[WorkflowRun]:
+    async def _find_left_behind(self) -> list[WorkflowRun]:
         """The workflows that an earlier process did not bring to their end."""
         runs: list[WorkflowRun] = []
         for stored in await self.room.workflows.unfinished():

@@ -41,12 +41,13 @@ class WorkflowService:
         search = search_text(template.metadata)
         if whatif:
             return await self._price(account, template, Stored(account, document, whatif=True), search)
-        self.orchestrator.check_capacity()
         with self.orchestrator.announcer.expect(document.id or "") as ending:
-            recorded = await self.workflows.record(account, document, search)
+            with self.orchestrator.place():
+                recorded = await self.workflows.record(account, document, search)
+                if recorded.is_new:
+                    await self.orchestrator.put(recorded.stored, template, planned)
             if not recorded.is_new:
                 return await self._after(recorded.stored, wait)
-            await self.orchestrator.put(recorded.stored, template, planned)
             if wait:
                 await within(min(wait, self.max_wait), ending)
         return await self._load(account, recorded.stored.id, in_reply=True)

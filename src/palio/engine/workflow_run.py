@@ -35,6 +35,9 @@ DEFAULT_RETRIES = 2
 
 MAX_RETRIES = 10
 
+FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
+"""Seconds before a workflow's end that could not be saved is saved again: at first, doubling, and at most."""
+
 
 class WorkflowRun:
     """A workflow under way. `progress` maps job ids to 0..1; it is not durable.
@@ -85,14 +88,14 @@ class WorkflowRun:
             end_all(self.document, Status.failed, now())
             self._saved = False
         if not self._saved:
-            await self.save()
+            await self._save_end()
 
     def cancel(self) -> None:
         """Stop what runs, at its providers too, and end as canceled."""
         if self.cancelling:
             return
         self.cancelling = True
-        if self._task is not None:
+        if self._task is not None and not self.document.status.is_final:
             self._task.cancel()
 
     def state(self) -> Workflow:
@@ -104,6 +107,17 @@ class WorkflowRun:
     async def save(self) -> None:
         """Make the present state durable."""
         await self.room.workflows.save(self.state())
+
+    async def _save_end(self) -> None:
+        """Save, however often that has to be tried: without it the workflow would seem to run until the next start."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self.save()
+            except Exception:
+                log.exception("the end of workflow %s could not be saved; trying again in %g s", self.stored.id, pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LAST_PAUSE)
 
     async def _stop_what_was_left(self) -> None:
         for attempts in self._earlier.values():
@@ -143,25 +157,31 @@ class WorkflowRun:
         seconds = (template.timeout or self.room.step_timeout).total_seconds()
         elapsed = (now() - step.started_at).total_seconds() if step.started_at is not None else 0.0
         deadline = asyncio.get_running_loop().time() + max(0.0, seconds - elapsed)
-        runs = self._job_runs(step, template, step_input, deadline)
         try:
-            async with asyncio.timeout_at(deadline):
-                await _together([run.to_the_end() for run in runs])
+            async with asyncio.timeout_at(deadline) as limit:
+                await _together([run.to_the_end() for run in self._job_runs(step, template, step_input, limit)])
         except TimeoutError:
-            for job in step.jobs or []:
-                if not job.status.is_final:
-                    job.reason = "timeout"
-                    finish(job, Status.expired, now())
-            self._finish_step(step, Status.expired)
-        await self._save_changes()
+            self._expire(step)
+        if not self._saved:
+            await self.save()
 
-    def _job_runs(self, step: Step, template: StepTemplate, step_input: StepInput, deadline: float) -> list[JobRun]:
+    def _expire(self, step: Step) -> None:
+        for job in step.jobs or []:
+            if not job.status.is_final:
+                job.reason = "timeout"
+                finish(job, Status.expired, now())
+        if not step.status.is_final:
+            self._finish_step(step, Status.expired)
+
+    def _job_runs(
+        self, step: Step, template: StepTemplate, step_input: StepInput, limit: asyncio.Timeout
+    ) -> list[JobRun]:
         image_jobs = self._planned.get(step.name) or plan(step, step_input)
         jobs = step.jobs or []
         blobs = (step.output.images if step.output is not None else None) or []
         retries = DEFAULT_RETRIES if template.retries is None else min(template.retries, MAX_RETRIES)
         return [
-            JobRun(self, step, job, image_job, blob, retries, deadline, self._earlier[job.id])
+            JobRun(self, step, job, image_job, blob, retries, limit, self._earlier[job.id])
             for job, image_job, blob in zip(jobs, image_jobs, blobs, strict=True)
             if not job.status.is_final
         ]
@@ -184,10 +204,6 @@ class WorkflowRun:
     def _change(self) -> None:
         advance(self.document, self._depends_on, now())
         self._saved = False
-
-    async def _save_changes(self) -> None:
-        if not self._saved:
-            await self.save()
 
 
 async def _together(parts: Sequence[Coroutine[None, None, None]]) -> None:

@@ -1,7 +1,7 @@
 """A provider that does what its options say: for trying out a client or a policy without a model.
 
-`[providers.NAME]` with `kind = "scripted"`, `price` (USD) and any of these options: `seconds` a run takes (0), `fail`
-the share of runs that fail (0), `refuse` a word whose presence in a prompt gets it refused, `families` it serves,
+`[providers.NAME]` with `kind = "scripted"`, `price` (USD, 0) and any of: `seconds` a run takes (0), `fail` the
+share of runs that fail (0), `refuse` a word whose presence in a prompt gets it refused, `families` it serves,
 comma-separated (all), `tiny` to always make the same 64x64 pixels, `starts` a file that gets a line per started
 run, as a vendor's invoice would. A run is a function of its handle and the time, so it outlives this process.
 """
@@ -50,8 +50,8 @@ class Scripted(Provider):
         self, name: str, concurrency: int, price: float | None, options: Mapping[str, bool | int | float | str]
     ) -> None:
         self._script = msgspec.convert(dict(options), Script)
-        super().__init__(name, concurrency, resumable=self._script.seconds > 0, free=not price)
-        self._price = price
+        self._price = price or 0.0
+        super().__init__(name, concurrency, resumable=self._script.seconds > 0, free=self._price == 0)
         self._families = frozenset(filter(None, self._script.families.replace(" ", "").split(",")))
         self._random = Random()  # noqa: S311 - decides which runs fail, not a secret
 

@@ -12,6 +12,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -149,40 +150,40 @@ class Database:
 
     def _write_group(self, loop: asyncio.AbstractEventLoop) -> None:
         if self.is_sqlite:
-            writer = self._writer = self._writer or self._connect_writer()
-            cursor = self._begin(writer, loop)
-            if cursor is None:
+            begun = self._begin(loop)
+            if begun is None:
                 return
+            writer, cursor = begun
             group = self._next_group()
             commit = partial(self._commit, writer, group, self._run_changes(cursor, group))
         else:
             group = self._next_group()
             commit = partial(self._run_and_commit, group)
         done = loop.run_in_executor(self._thread, commit)
-        done.add_done_callback(lambda _: self._settle(group, loop))
+        done.add_done_callback(lambda done: self._settle(group, loop, done.exception()))
 
     def _connect_writer(self) -> PoolProxiedConnection:
         connection = self.engine.raw_connection()
         connection.cursor().execute("PRAGMA busy_timeout=0")
         return connection
 
-    def _begin(self, writer: PoolProxiedConnection, loop: asyncio.AbstractEventLoop) -> Cursor | None:
-        """A cursor with the database locked for us; None, and a later try, while another process has it."""
-        cursor = cast(Cursor, writer.cursor())
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> tuple[PoolProxiedConnection, Cursor] | None:
+        """The database locked for us; None, and a later try, while another process has it."""
         try:
+            writer = self._writer = self._writer or self._connect_writer()
+            cursor = cast(Cursor, writer.cursor())
             cursor.execute("BEGIN IMMEDIATE", {})
-        except sqlite3.OperationalError as error:
+        except Exception as error:
             self._locked_since = self._locked_since or loop.time()
-            if loop.time() - self._locked_since < BUSY_SECONDS:
+            is_locked = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+            if is_locked and loop.time() - self._locked_since < BUSY_SECONDS:
                 loop.call_later(_RETRY_SECONDS, self._write_group, loop)
             else:
-                group = self._next_group()
-                for waiting in group:
-                    waiting.outcome = _Failure(error)
-                self._settle(group, loop)
+                self._locked_since = None
+                self._settle(self._next_group(), loop, error)
             return None
         self._locked_since = None
-        return cursor
+        return writer, cursor
 
     def _run_changes(self, cursor: Cursor, group: Sequence[_Waiting]) -> bool:
         """Run all changes in the open transaction; False if one failed, and with it the transaction."""
@@ -208,16 +209,14 @@ class Database:
 
     def _run_and_commit(self, group: Sequence[_Waiting]) -> None:
         """On the thread: the whole transaction."""
-        connection = self.engine.raw_connection()
         try:
-            if self._run_changes(cast(Cursor, connection.cursor()), group):
-                _sync_all(group)
-                connection.commit()
-                return
+            with closing(self.engine.raw_connection()) as connection:
+                if self._run_changes(cast(Cursor, connection.cursor()), group):
+                    _sync_all(group)
+                    connection.commit()
+                    return
         except Exception:
-            connection.rollback()
-        finally:
-            connection.close()
+            log.warning("a group of %d changes could not be committed; trying one by one", len(group), exc_info=True)
         self._write_one_by_one(group)
 
     def _write_one_by_one(self, group: Sequence[_Waiting]) -> None:
@@ -229,11 +228,14 @@ class Database:
             except Exception as error:
                 waiting.outcome = _Failure(error)
 
-    def _settle(self, group: Sequence[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
+    def _settle(self, group: Sequence[_Waiting], loop: asyncio.AbstractEventLoop, error: BaseException | None) -> None:
+        """Tell everyone in a group what came of it: what each change returned, or the one error of all."""
         for waiting in group:
             if waiting.future.done():
                 continue
-            if isinstance(waiting.outcome, _Failure):
+            if error is not None:
+                waiting.future.set_exception(error)
+            elif isinstance(waiting.outcome, _Failure):
                 waiting.future.set_exception(waiting.outcome.error)
             else:
                 waiting.future.set_result(waiting.outcome)

@@ -99,7 +99,7 @@ class Ledger:
             "new_status": settlement.status.value,
             "new_completed_at": to_micros(now()),
             "new_error": settlement.error,
-            "new_detail": settlement.detail,
+            "new_detail": None if settlement.detail is None else storable(settlement.detail),
             "new_settled": settlement.settled,
         }
         workflow = saved(document) if document is not None else None
@@ -118,6 +118,11 @@ class Ledger:
         parameters = {"key": workflow_id}
         rows = await self._database.query(lambda transaction: transaction.all(_OF_WORKFLOW, parameters))
         return [_attempt(row) for row in rows]
+
+
+def storable(text: str) -> str:
+    """At most 1000 characters of a text from outside, as every database can keep them."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")[:1000]
 
 
 def _row(attempt: Attempt, lease_until: datetime) -> dict[str, Value]:

@@ -1,8 +1,11 @@
 """Bringing a database to the newest migration. Alembic is only loaded when there is something to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from sqlalchemy import inspect, text
+from filelock import FileLock
+from sqlalchemy import Connection, inspect, text
 
 from palio.errors import SetupError
 from palio.store.database import Database
@@ -10,25 +13,38 @@ from palio.store.tables import HEAD
 
 
 def migrate(database: Database) -> None:
-    """Apply every migration that the database lacks."""
-    current = _current(database)
-    if current == HEAD:
+    """Apply every migration that the database lacks. Raises SetupError."""
+    if _current(database) == HEAD:
         return
+    with _alone(database) as connection:
+        _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise SetupError(
-                f"the database is at migration {current}, which this version of Palio does not know ({error}); "
-                "run a newer Palio, or another data folder"
-            ) from error
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise SetupError(
+            f"the database is at a migration that this version of Palio does not know ({error}); run a newer Palio, "
+            "or another data folder"
+        ) from error
+
+
+@contextmanager
+def _alone(database: Database) -> Iterator[Connection]:
+    """A transaction that no other process migrates beside."""
+    lock = FileLock(f"{database.engine.url.database}.lock") if database.is_sqlite else nullcontext()
+    with lock, database.engine.begin() as connection:
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+        yield connection
 
 
 def _current(database: Database) -> str | None:
@@ -37,3 +53,7 @@ def _current(database: Database) -> str | None:
             return None
         version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         return str(version) if version is not None else None
+
+
+_LOCK_KEY = 0x50616C696F
+"""Postgres' advisory locks are numbers; this one spells the project's name."""

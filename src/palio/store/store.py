@@ -1,5 +1,10 @@
 """The store: the tables as one thing to open and close."""
 
+import sqlite3
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from palio.errors import SetupError
 from palio.store.database import Database
 from palio.store.files import Files
 from palio.store.ledger import Ledger
@@ -12,9 +17,15 @@ class Store:
     """Everything durable but the bytes of blobs."""
 
     def __init__(self, url: str) -> None:
-        self.database = Database(url)
+        try:
+            self.database = Database(url)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise _cannot_open(url, error) from error
         try:
             migrate(self.database)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            self.database.close()
+            raise _cannot_open(url, error) from error
         except BaseException:
             self.database.close()
             raise
@@ -26,3 +37,10 @@ class Store:
     def close(self) -> None:
         """Write what is waiting and let go of the database."""
         self.database.close()
+
+
+def _cannot_open(url: str, error: Exception) -> SetupError:
+    """The driver's own words, and where; never the password in the URL."""
+    where = url.rpartition("@")[2].removeprefix("sqlite:///")
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return SetupError(f"the database {where} cannot be opened: {reason[0] if reason else type(error).__name__}")

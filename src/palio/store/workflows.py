@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import BigInteger, bindparam, case, delete, func, insert, null, select, update
+from sqlalchemy import BigInteger, bindparam, case, delete, false, func, insert, null, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from palio.contract.document import Workflow
@@ -232,7 +232,8 @@ def search_text(metadata: object) -> str:
             waiting.extend(value)
         elif value is not None:
             found.append(str(value).lower())
-    return "\n".join(reversed(found))
+    # Postgres stores no NUL in a text.
+    return "\n".join(reversed(found)).replace("\0", "")
 
 
 def saved(document: Workflow) -> dict[str, Value]:
@@ -300,7 +301,9 @@ def _page_statement(filter_: Filter) -> Statement:
         )
         conditions.append(tagged.exists())
     if filter_.text:
-        conditions.append(columns.search.contains(filter_.text.lower(), autoescape=True))
+        # No stored text holds NUL, and Postgres would not even take the question.
+        searched = columns.search.contains(filter_.text.lower(), autoescape=True)
+        conditions.append(false() if "\0" in filter_.text else searched)
     if filter_.status is not None:
         conditions.append(columns.status == filter_.status.value)
     if filter_.exclude_failed:

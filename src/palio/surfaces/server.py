@@ -6,8 +6,9 @@ import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from datetime import timedelta
+from typing import Literal
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -33,7 +34,7 @@ from palio.surfaces.rest.accounts import Accounts
 from palio.surfaces.rest.app import application
 from palio.surfaces.rest.blob_operations import BlobOperations
 from palio.surfaces.rest.workflow_operations import WorkflowOperations
-from palio.surfaces.tokens import ensure_first_token, open_store
+from palio.surfaces.tokens import ensure_first_token, make_data_folder, open_store
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Palio:
         """Answer on a socket until told to stop."""
         config = uvicorn.Config(
             self.app,
+            http=_connection_type(),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -100,7 +102,9 @@ class Palio:
         settings, store = self._settings, self._store
         service = WorkflowService(store.workflows, self.orchestrator, inputs, settings.max_wait_seconds)
         accounts = Accounts(store.tokens)
-        workflows = WorkflowOperations(service, self._blobs.signer, accounts, settings.public_url, settings.max_body_bytes)
+        workflows = WorkflowOperations(
+            service, self._blobs.signer, accounts, settings.public_url, settings.max_body_bytes
+        )
         blobs = BlobOperations(
             store.files, self._blobs, accounts, settings.public_url, self._retention, settings.fetch_max_bytes
         )
@@ -110,6 +114,7 @@ class Palio:
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         for provider in self._providers.values():
             await provider.open()
+        await self.orchestrator.take_up()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -153,19 +158,17 @@ class _Server(uvicorn.Server):
 @contextmanager
 def _store(settings: Settings) -> Iterator[Store]:
     """The store, for this process alone where it is a file."""
-    store = open_store(settings)
+    make_data_folder(settings)
     lock = FileLock(settings.data / "server.lock")
-    try:
-        if settings.database_url is None:
+    if settings.database_url is None:
+        try:
             lock.acquire(blocking=False)
+        except Timeout:
+            raise SetupError(
+                f"another Palio server uses the data folder {settings.data}; stop it, or choose another with --data"
+            ) from None
+    with lock if lock.is_locked else nullcontext(), closing(open_store(settings)) as store:
         yield store
-    except Timeout:
-        raise SetupError(
-            f"another Palio server uses the data folder {settings.data}; stop it, or choose another with --data"
-        ) from None
-    finally:
-        lock.release()
-        store.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -180,6 +183,14 @@ def _family(host: str) -> socket.AddressFamily:
         return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
     except OSError as error:
         raise SetupError(f"cannot listen on {host}: {error.strerror or error}") from error
+
+
+def _connection_type() -> type[asyncio.Protocol] | Literal["h11"]:
+    if sys.platform == "win32":
+        return "h11"
+    from palio.surfaces.rest.connection import BoundedConnection
+
+    return BoundedConnection
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -37,22 +37,30 @@ def revoke_token(settings: Settings, name_or_id: str) -> None:
             raise SetupError(f"there is no valid token with the name or id {name_or_id!r}; see `palio token list`")
 
 
-def open_store(settings: Settings) -> Store:
-    """The store of a data folder, or of a database by URL; the folder is made if need be. Raises SetupError."""
+def make_data_folder(settings: Settings) -> None:
+    """Make sure that there is a data folder, its owner's alone if it is new. Raises SetupError."""
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"the data folder {settings.data} cannot be made: {error.strerror}") from error
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of a data folder, or of a database by URL; the folder is made if need be. Raises SetupError."""
+    make_data_folder(settings)
     return Store(settings.database_url or sqlite_url(settings.data))
 
 
 def ensure_first_token(settings: Settings, tokens: Tokens) -> None:
-    """At the first start: make a token and keep it in the data folder, readable by its owner only."""
-    if settings.token_file.exists() or tokens.list():
+    """Without a token in the data folder: make one and keep it there, readable by its owner only."""
+    if settings.token_file.exists():
         return
-    descriptor = os.open(settings.token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    passing = settings.token_file.with_suffix(".new")
+    passing.unlink(missing_ok=True)
+    descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(tokens.create(FIRST) + "\n")
+    passing.replace(settings.token_file)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import zlib
 import pytest
 from PIL import Image
 
-from palio.blobs.blocked import MAX_SIDE, placeholder
 from palio.blobs.images import ImageLimits, UnreadableImage, as_input, finish, inspect, preview
 from palio.blobs.metadata import read_metadata
 from palio.contract.image.job import OutputFormat
@@ -302,15 +301,3 @@ class TestPreview:
         data = encoded(Image.new("RGBA", (900, 900), (0, 0, 0, 0)), "PNG")
 
         assert is_near(Image.open(io.BytesIO(preview(data))).getpixel((200, 200)), WHITE)
-
-
-class TestPlaceholder:
-    @pytest.mark.parametrize(
-        ("asked", "drawn"), [((512, 768), (512, 768)), ((1, 1), (1, 1)), ((-5, 0), (1, 1)), ((10**9, 8), (MAX_SIDE, 8))]
-    )
-    def test_it_has_the_size_asked_for_within_bounds(self, asked: tuple[int, int], drawn: tuple[int, int]) -> None:
-        data = placeholder(*asked)
-
-        facts = inspect(data)
-        assert (facts.width, facts.height, facts.format) == (*drawn, OutputFormat.png)
-        assert len(data) < 50_000

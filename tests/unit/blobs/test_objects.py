@@ -48,9 +48,7 @@ def test_keys_are_spread_over_folders_by_their_first_two_characters(tmp_path: Pa
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to name an open file")
-def test_sync_reaches_the_file_its_folder_and_the_folder_above(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sync_reaches_the_file_its_folder_and_the_folder_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     fsync = os.fsync
 

@@ -7,6 +7,7 @@ first job and end with the server.
 import asyncio
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
@@ -58,7 +59,7 @@ class SketchProvider(Provider):
     async def _draw(self, sketch: Sketch) -> bytes:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.concurrency, context, _end_with_parent)
+            self._pool = ProcessPoolExecutor(self.concurrency, context, _live_with_parent)
         pool = self._pool
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, draw, sketch)
@@ -72,8 +73,10 @@ def _within_limits(side: int) -> int:
     return max(MIN_SIDE, min(MAX_SIDE, side))
 
 
-def _end_with_parent() -> None:
-    """In a child: leave when the server is gone, however it went."""
+def _live_with_parent() -> None:
+    """In a child: leave when the server is gone, however it went, and not before."""
+    # Ctrl-C in a terminal reaches the children too, which is for the server to answer.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

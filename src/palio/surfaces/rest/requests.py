@@ -1,11 +1,15 @@
 """What is read from requests: the body within bounds, parameters, the base of our own URLs."""
 
+import asyncio
 import re
 
 from starlette.requests import Request
 
 from palio.contract.json import Json, JsonObject, read_json, read_object
 from palio.errors import BadRequest, NotFound, TooLarge, Unsupported
+
+BODY_SECONDS = 300.0
+"""How long a body may take to arrive."""
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,255}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _JSON_TYPES = ("application/json", "text/json")
@@ -22,18 +26,15 @@ def check_url(request: Request) -> None:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body, unless it is longer than `limit` bytes. Raises TooLarge."""
+    """The body, unless it is longer than `limit` bytes. Raises BadRequest when it does not come, TooLarge."""
     declared = request.headers.get("content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
-    return b"".join(chunks)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(request, limit)
+    except TimeoutError:
+        raise BadRequest.at("", f"the body did not arrive within {BODY_SECONDS:g} seconds") from None
 
 
 async def read_json_body(request: Request, limit: int) -> Json:
@@ -57,6 +58,17 @@ def base_url(request: Request, public_url: str | None) -> str:
         address, port = request.scope["server"]
         host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     return f"{request.scope['scheme']}://{host}"
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _expect_json(request: Request) -> None:
