@@ -126,8 +126,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1, max_length=255)
     """Address to listen on. Loopback unless told."""
     port: int = Field(default=8080, ge=0, le=65535)
-    """REST and the dashboard; 0 takes any free port."""
+    """REST and its description; 0 takes any free port."""
     mcp_port: int = Field(default=9090, ge=0, le=65535)
+    """Set aside for MCP, which is not served yet."""
     data: Folder = Field(default_factory=_default_data)
     """Where the database, blobs, keys and the first token are kept."""
     database_url: str | None = Field(default=None, repr=False)

@@ -1,1 +1,1 @@
-"""Where people and programs meet Palio: REST, MCP, dashboard, command line."""
+"""Where people and programs meet Palio: REST and the command line."""

@@ -19,9 +19,11 @@ class LogLevel(StrEnum):
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [dim](default: 127.0.0.1)[/dim]")] = None,
-    port: Annotated[int | None, typer.Option(help="REST and dashboard. [dim](default: 8080; 0: any)[/dim]")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="REST, and its description at /docs. [dim](default: 8080; 0: any)[/dim]")
+    ] = None,
     mcp_port: Annotated[
-        int | None, typer.Option(help="MCP, streamable HTTP. [dim](default: 9090; 0: any)[/dim]")
+        int | None, typer.Option(help="Set aside for MCP, which is not served yet. [dim](default: 9090)[/dim]")
     ] = None,
     data: Data = None,
     config: Config = None,
