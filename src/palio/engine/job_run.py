@@ -8,7 +8,7 @@ Every arrow that says durable is a commit that is awaited before the next thing 
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -159,7 +159,15 @@ class JobRun:
                 handle = await provider.start(assignment)
                 if provider.resumable:
                     await self._remember(attempt, handle)
-            await self._finish(attempt, await self._watch(provider, handle, assignment))
+            made = await self._watch(provider, handle, assignment)
+            try:
+                await self._finish(attempt, made)
+            except asyncio.CancelledError:
+                if not self.job.status.is_final:
+                    # Its bytes were being written. It has come and may be paid for: it is kept all the same.
+                    with suppress(ProviderError):
+                        await self._finish(attempt, made)
+                raise
         except ProviderError as error:
             await self._unsuccessful(attempt, error)
         except asyncio.CancelledError:
@@ -170,7 +178,9 @@ class JobRun:
             await self._unsuccessful(attempt, InvalidJob(str(error)))
         except Exception as error:
             log.exception("provider %s broke on job %s", provider.name, self.job.id)
-            await self._unsuccessful(attempt, RunFailed(f"{type(error).__name__}: {error}"))
+            # An adapter that breaks says nothing about the run, which may be going on and paid for.
+            kind = RunFailed if provider.free else Ambiguous
+            await self._unsuccessful(attempt, kind(f"{type(error).__name__}: {error}"))
 
     async def _remember(self, attempt: Attempt, handle: str) -> None:
         try:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from palio.blobs.service import Blobs
 from palio.contract.instant import now
-from palio.errors import PalioError
 from palio.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -19,17 +18,20 @@ async def sweep_for_ever(store: Store, blobs: Blobs, retention: timedelta) -> No
     while True:
         try:
             await sweep(store, blobs, retention, now())
-        except PalioError:
-            log.exception("old files could not be removed; the next sweep tries again")
+        except Exception:  # of the store too: a full disk must not end the server
+            log.exception("not all that is old could be removed; the next sweep tries again")
         await asyncio.sleep(EVERY.total_seconds())
 
 
 async def sweep(store: Store, blobs: Blobs, retention: timedelta, at: datetime) -> None:
     """Remove everything whose time has passed at an instant: bytes first, then their record."""
-    while expired := await store.files.expired(at):
-        for blob_id in expired:
-            await blobs.delete(blob_id)
-            await store.files.forget(blob_id)
-    purged = 1
-    while purged:
-        purged = await store.workflows.purge(completed_before=at - retention)
+    try:
+        while expired := await store.files.expired(at):
+            for blob_id in expired:
+                file = await store.files.load(blob_id)
+                if file is not None and file.expires_at < at:  # and was not prolonged while the others were removed
+                    await blobs.delete(blob_id)
+                    await store.files.forget(blob_id)
+    finally:
+        while await store.workflows.purge(completed_before=at - retention):
+            pass

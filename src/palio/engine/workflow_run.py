@@ -85,7 +85,7 @@ class WorkflowRun:
             self._saved = False
         except Exception:
             log.exception("workflow %s broke", self.stored.id)
-            end_all(self.document, Status.failed, now())
+            end_all(self.document, Status.canceled if self.cancelling else Status.failed, now())
             self._saved = False
         if not self._saved:
             await self._save_end()
@@ -133,7 +133,8 @@ class WorkflowRun:
         for name in template.depends_on:
             await self._over[name].wait()
         try:
-            self._change()  # cancels this step if one that it needs ended badly
+            if template.depends_on:
+                self._change()  # cancels this step if one that it needs ended badly
             if not step.status.is_final:
                 await self._do_step(step, template, index)
         finally:

@@ -37,6 +37,9 @@ BUSY_SECONDS = 10.0
 
 _RETRY_SECONDS = 0.005
 
+_RESERVATION = 0x736572766572
+"""Postgres' advisory locks are numbers; this one spells `server`."""
+
 
 class Transaction:
     """What a change may do while it has the database to itself."""
@@ -93,6 +96,7 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._reader = self.engine.raw_connection() if self.is_sqlite else None
         self._writer: PoolProxiedConnection | None = None
+        self._reservation: PoolProxiedConnection | None = None
         self._waiting: list[_Waiting] = []
         self._is_writing = False
         self._locked_since: float | None = None
@@ -134,12 +138,21 @@ class Database:
         finally:
             connection.close()
 
+    def reserve(self) -> bool:
+        """Keep a Postgres database for this process until it is closed; False if another process has it."""
+        connection = self._reservation = self.engine.raw_connection()
+        cursor = cast(Cursor, connection.cursor())
+        cursor.execute("SELECT pg_try_advisory_lock(%(key)s)", {"key": _RESERVATION})
+        row = cursor.fetchone()
+        connection.commit()  # The lock is the session's; an open transaction would only keep old rows from being freed.
+        return row is not None and bool(row[0])
+
     def close(self) -> None:
         """Finish what is waiting, then let go of all connections. The event loop has ended."""
         self._thread.shutdown()
         while self._waiting:
             self._write_one_by_one(self._next_group())
-        for connection in (self._reader, self._writer):
+        for connection in (self._reader, self._writer, self._reservation):
             if connection is not None:
                 connection.close()
         self.engine.dispose()

@@ -1,10 +1,9 @@
 """Bringing a database to the newest migration. Alembic is only loaded when there is something to do."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
 from sqlalchemy import Connection, inspect, text
 
 from palio.errors import SetupError
@@ -40,9 +39,11 @@ def _upgrade(connection: Connection) -> None:
 @contextmanager
 def _alone(database: Database) -> Iterator[Connection]:
     """A transaction that no other process migrates beside."""
-    lock = FileLock(f"{database.engine.url.database}.lock") if database.is_sqlite else nullcontext()
-    with lock, database.engine.begin() as connection:
-        if not database.is_sqlite:
+    with database.engine.begin() as connection:
+        if database.is_sqlite:
+            # The driver itself would begin none for CREATE TABLE: a kill would leave half a migration.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
         yield connection
 

@@ -37,7 +37,7 @@ class Statement:
         """Run on `cursor` and return it."""
         compiled = self._compiled.get(dialect.name) or self._compile(dialect)
         sql, constants = compiled
-        cursor.execute(sql, {**constants, **parameters})
+        cursor.execute(sql, {**constants, **parameters} if constants else parameters)
         return cursor
 
     def _compile(self, dialect: Dialect) -> tuple[str, dict[str, Value]]:

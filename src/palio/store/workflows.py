@@ -184,8 +184,13 @@ class Workflows:
     async def purge(self, completed_before: datetime, limit: int = 500) -> int:
         """Forget up to `limit` workflows that ended before an instant; how many were forgotten."""
 
+        ended: dict[str, Value] = {"before": to_micros(completed_before), "at_most": limit}
+        # On a thread, as it looks at every row. What has ended stays so until the rows are deleted.
+        rows = await self._database.query(lambda transaction: transaction.all(_ENDED_BEFORE, ended))
+        if not rows:
+            return 0
+
         def change(transaction: Transaction) -> int:
-            rows = transaction.all(_ENDED_BEFORE, {"before": to_micros(completed_before), "at_most": limit})
             return sum(transaction.run(_FORGET, {"key": row[0]}) for row in rows)
 
         return await self._database.write(change)

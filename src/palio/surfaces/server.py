@@ -6,7 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from datetime import timedelta
 from typing import Literal
 
@@ -25,7 +25,7 @@ from palio.engine.orchestrator import Orchestrator
 from palio.engine.retention import sweep_for_ever
 from palio.engine.room import Room
 from palio.engine.service import WorkflowService
-from palio.errors import SetupError
+from palio.errors import PalioError, SetupError
 from palio.observe.logs import set_up_logs
 from palio.providers.registry import configured
 from palio.settings import Settings
@@ -49,7 +49,7 @@ def serve(settings: Settings) -> None:
     with listening, _store(settings) as store:
         ensure_first_token(settings, store.tokens)
         host, port = listening.getsockname()[:2]
-        palio = Palio(settings, store, f"http://{host}:{port}")
+        palio = Palio(settings, store, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(palio.serve(listening))
 
@@ -58,6 +58,7 @@ class Palio:
     """One process of Palio: the parts, and the application that answers for them."""
 
     def __init__(self, settings: Settings, store: Store, address: str) -> None:
+        self.has_failed = False
         self._settings = settings
         self._address = address
         self._store = store
@@ -86,7 +87,7 @@ class Palio:
         self.app = self._application(inputs)
 
     async def serve(self, listening: socket.socket) -> None:
-        """Answer on a socket until told to stop."""
+        """Answer on a socket until told to stop. Raises PalioError if a part of the server fails."""
         config = uvicorn.Config(
             self.app,
             http=_connection_type(),
@@ -96,7 +97,12 @@ class Palio:
             timeout_graceful_shutdown=GRACE_SECONDS,
             h11_max_incomplete_event_size=64 * 1024,
         )
-        await _Server(config, self).serve(sockets=[listening])
+        try:
+            await _Server(config, self).serve(sockets=[listening])
+        except SystemExit:  # uvicorn could not start
+            self.has_failed = True
+        if self.has_failed:
+            raise PalioError("the server had to stop; its log says why")
 
     def _application(self, inputs: Inputs) -> Starlette:
         settings, store = self._settings, self._store
@@ -112,10 +118,10 @@ class Palio:
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        for provider in self._providers.values():
-            await provider.open()
-        await self.orchestrator.take_up()
         try:
+            for provider in self._providers.values():
+                await provider.open()
+            await self.orchestrator.take_up()
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self.orchestrator.serve()),
@@ -129,6 +135,9 @@ class Palio:
                 yield
                 for task in tasks:
                     task.cancel()
+        except BaseException:
+            self.has_failed = True
+            raise
         finally:
             for provider in self._providers.values():
                 await provider.close()
@@ -144,11 +153,17 @@ class Palio:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but replies that are held for a workflow's end are let go when it is time to stop."""
+    """uvicorn, but replies that are held for a workflow's end are let go when it is time to stop.
+
+    It also stops when what runs beside it has failed: to accept workflows that nobody runs would be worse.
+    """
 
     def __init__(self, config: uvicorn.Config, palio: Palio) -> None:
         super().__init__(config)
         self._palio = palio
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._palio.has_failed
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._palio.orchestrator.announcer.close()
@@ -157,18 +172,21 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def _store(settings: Settings) -> Iterator[Store]:
-    """The store, for this process alone where it is a file."""
+    """The store, for this process alone: two would both run what they find unfinished."""
     make_data_folder(settings)
-    lock = FileLock(settings.data / "server.lock")
-    if settings.database_url is None:
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise SetupError(
-                f"another Palio server uses the data folder {settings.data}; stop it, or choose another with --data"
-            ) from None
-    with lock if lock.is_locked else nullcontext(), closing(open_store(settings)) as store:
+    with _lock(settings), closing(open_store(settings)) as store:
+        if not store.database.is_sqlite and not store.database.reserve():
+            raise SetupError("another Palio server uses the database; stop it, or choose another with database_url")
         yield store
+
+
+def _lock(settings: Settings) -> AbstractContextManager[object]:
+    try:
+        return FileLock(settings.data / "server.lock").acquire(blocking=False)
+    except Timeout:
+        raise SetupError(
+            f"another Palio server uses the data folder {settings.data}; stop it, or choose another with --data"
+        ) from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

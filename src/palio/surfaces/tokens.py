@@ -52,8 +52,11 @@ def open_store(settings: Settings) -> Store:
 
 
 def ensure_first_token(settings: Settings, tokens: Tokens) -> None:
-    """Without a token in the data folder: make one and keep it there, readable by its owner only."""
-    if settings.token_file.exists():
+    """Without a token in the data folder: make one and keep it there, readable by its owner only.
+
+    One that is there from another database is of no use: where there are no tokens at all it is replaced.
+    """
+    if settings.token_file.exists() and tokens.list():
         return
     passing = settings.token_file.with_suffix(".new")
     passing.unlink(missing_ok=True)

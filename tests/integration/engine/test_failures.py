@@ -199,13 +199,23 @@ class TestBrokenProvider:
     async def test_whatever_it_raises_counts_as_a_failed_run(
         self, tmp_path: Path, garbage: Exception, where: str
     ) -> None:
-        broken = Painter("a", at_start=[garbage]) if where == "at_start" else Painter("a", at_end=[garbage])
+        broken = Painter("a", free=True, **{where: [garbage]})  # type: ignore[arg-type]
         async with engine(tmp_path, broken, Painter("b", price=1)) as palio:
             document = await palio.run(image())
             attempts = await palio.attempts(document.id or "")
 
         assert providers_tried(document) == ["a failed", "b succeeded"]
         assert [attempt.status for attempt in attempts] == [AttemptStatus.failed, AttemptStatus.succeeded]
+
+    @pytest.mark.parametrize("where", ["at_start", "at_end"])
+    async def test_when_the_run_may_have_been_paid_for_nobody_starts_it_again(self, tmp_path: Path, where: str) -> None:
+        broken, other = Painter("a", **{where: [KeyError("id")]}), Painter("b", price=1)  # type: ignore[arg-type]
+        async with engine(tmp_path, broken, other) as palio:
+            document = await palio.run(image(retries=5))
+
+        assert (document.status, jobs(document)[0].reason) == (S.failed, "ambiguous")
+        assert providers_tried(document) == ["a ambiguous"]
+        assert other.started == []
 
     async def test_what_it_says_is_kept_in_bounds(self, tmp_path: Path) -> None:
         async with engine(tmp_path, Painter(at_start=[RunFailed("blah " * 1_000_000)])) as palio:

@@ -1,0 +1,101 @@
+"""The server as a process among others: signals that reach its children, parts that fail, folders that move."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.conftest import PALIO, READY, environment, running
+
+from palio.engine.orchestrator import Orchestrator
+from palio.errors import PalioError
+from palio.providers.scripted import Scripted
+from palio.settings import Settings
+from palio.surfaces.server import Palio
+from palio.surfaces.tokens import ensure_first_token, list_tokens, open_store
+
+SKETCH = {
+    "$type": "imageGen",
+    "input": {
+        "engine": "sdcpp",
+        "ecosystem": "zImage",
+        "model": "turbo",
+        "operation": "createImage",
+        "prompt": "a pear",
+        "width": 128,
+        "height": 128,
+    },
+}
+
+
+def test_ctrl_c_which_reaches_the_drawing_processes_too_ends_all_without_a_word(tmp_path: Path) -> None:
+    # Given a server in a process group of its own, as a terminal makes them, with children that wait for work
+    command = [*PALIO, "serve", "--port", "0", "--mcp-port", "0", "--data", str(tmp_path)]
+    log = tmp_path / "log"
+    with log.open("w") as written:
+        process = subprocess.Popen(command, stderr=written, env=environment(), start_new_session=True)
+    while not (found := READY.search(log.read_text())):
+        assert process.poll() is None, log.read_text()
+    headers = {"Authorization": f"Bearer {(tmp_path / 'token').read_text().strip()}"}
+    reply = httpx.post(
+        f"{found[1]}/v2/consumer/workflows?wait=60", json={"steps": [SKETCH]}, headers=headers, timeout=90
+    )
+    assert reply.json()["status"] == "succeeded"
+
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(20)
+
+    assert log.read_text().count("\n") == 1, log.read_text()
+
+
+@pytest.mark.parametrize("when", ["start", "later"])
+async def test_a_server_of_which_a_part_fails_ends_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, when: str
+) -> None:
+    class Broken(Scripted):
+        async def open(self) -> None:
+            if when == "start":
+                raise RuntimeError("out of order")
+
+    async def break_down(_: Orchestrator) -> None:
+        raise RuntimeError("out of order")
+
+    if when == "later":
+        monkeypatch.setattr(Orchestrator, "serve", break_down)
+    monkeypatch.setattr("palio.surfaces.server.configured", lambda _: {"broken": Broken("broken", 1, None, {})})
+
+    settings = Settings(data=tmp_path)
+    with closing(open_store(settings)) as store, socket.create_server(("127.0.0.1", 0)) as listening:
+        async with asyncio.timeout(10):
+            with pytest.raises(PalioError, match="its log says why"):
+                await Palio(settings, store, "http://palio.test").serve(listening)
+
+    assert "out of order" in caplog.text
+
+
+def test_a_token_of_another_database_is_replaced(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    with closing(open_store(settings)) as store:
+        ensure_first_token(settings, store.tokens)
+        first = settings.token_file.read_text()
+        ensure_first_token(settings, store.tokens)
+        assert settings.token_file.read_text() == first
+    (tmp_path / "palio.db").unlink()
+
+    with closing(open_store(settings)) as store:
+        ensure_first_token(settings, store.tokens)
+
+    assert settings.token_file.read_text() != first
+    assert settings.token_file.stat().st_mode & 0o777 == 0o600
+    assert len(list_tokens(settings)) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_address_it_says_is_one(tmp_path: Path, host: str) -> None:
+    with running(tmp_path, "", "--host", host) as server:
+        assert httpx.get(f"{server.url}/health").status_code == 200
