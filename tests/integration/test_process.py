@@ -99,3 +99,15 @@ def test_a_token_of_another_database_is_replaced(tmp_path: Path) -> None:
 def test_the_address_it_says_is_one(tmp_path: Path, host: str) -> None:
     with running(tmp_path, "", "--host", host) as server:
         assert httpx.get(f"{server.url}/health").status_code == 200
+
+
+def test_what_is_kept_in_a_folder_that_others_may_enter_is_the_owners_alone(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    with running(data) as server, server.client() as client:
+        client.post("/v2/consumer/workflows", params={"wait": 30}, json={"steps": [SKETCH]}).raise_for_status()
+
+        kept = [path for path in data.rglob("*") if path.is_file() and path.name not in ("palio.toml", "server.log")]
+
+    assert len(kept) > 3
+    assert [path.name for path in kept if path.exists() and path.stat().st_mode & 0o077] == []

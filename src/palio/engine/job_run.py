@@ -84,6 +84,10 @@ class JobRun:
         except Unmakeable as failure:
             self._mark_failed(failure)
             await self.run.save()
+        except Exception:
+            # The workflow ends here. The task group cancels the other jobs now, and each has to tell its provider.
+            self.run.is_breaking = True
+            raise
 
     async def _race(self, fence: int) -> None:
         """One round: everyone offers, one claims and runs."""
@@ -302,7 +306,7 @@ class JobRun:
             self.step.output.errors = [*(self.step.output.errors or []), f"{failure.reason}: {detail}"]
 
     def _is_interrupted(self) -> bool:
-        return self.run.cancelling or self.limit.expired()
+        return self.run.cancelling or self.run.is_breaking or self.limit.expired()
 
     def _show(self, attempt: Attempt, status: Status) -> None:
         self.job.status = status

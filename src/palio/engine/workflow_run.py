@@ -59,6 +59,7 @@ class WorkflowRun:
         self.document: Workflow = stored.document
         self.progress: dict[str, float] = {}
         self.cancelling = stored.cancel_requested
+        self.is_breaking = False
         self._task: asyncio.Task[object] | None = None
         self._template = template
         self._planned = planned

@@ -38,7 +38,8 @@ def revoke_token(settings: Settings, name_or_id: str) -> None:
 
 
 def make_data_folder(settings: Settings) -> None:
-    """Make sure that there is a data folder, its owner's alone if it is new. Raises SetupError."""
+    """Make sure that there is a data folder, and that what is put there is its owner's alone. Raises SetupError."""
+    os.umask(0o077)
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -14,6 +14,7 @@ from palio.contract.document import Output
 from palio.contract.instant import now
 from palio.contract.status import Status
 from palio.engine.retention import sweep, sweep_for_ever
+from palio.store.ledger import AttemptStatus
 from palio.store.statement import Statement
 
 
@@ -53,6 +54,21 @@ async def test_a_run_whose_handle_could_not_be_kept_is_followed_and_not_started_
 
     assert document.status is Status.succeeded
     assert painter.runs == 1
+
+
+async def test_when_one_job_cannot_go_on_the_providers_of_the_others_are_told(tmp_path: Path) -> None:
+    # Given two jobs of a step, one running, the other not to be recorded
+    painter = Painter()
+    painter.gate.clear()
+    async with engine(tmp_path, painter) as palio:
+        with refused(palio, "INSERT ON attempts WHEN (SELECT count(*) FROM attempts) = 1"):
+            workflow_id = await palio.submit(image(quantity=2))
+            document = await palio.end_of(workflow_id)
+        [attempt] = await palio.attempts(workflow_id)
+
+    assert document.status is Status.failed
+    assert painter.canceled == ["painter-1"]
+    assert attempt.status is AttemptStatus.canceled
 
 
 async def test_a_claim_cut_off_by_the_end_of_the_server_is_no_start(tmp_path: Path) -> None:
