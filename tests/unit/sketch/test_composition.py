@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from palio.providers.sketch.basin import Basin, basin
 from palio.providers.sketch.composition import Placed, compose
 from palio.providers.sketch.frame import frame
 from palio.providers.sketch.grouping import Sprite
@@ -65,9 +66,95 @@ def test_boats_float_and_birds_fly_and_castles_stand() -> None:
     assert resting == {"sailboat": "water", "dove": "air", "castle": "ground"}
 
 
+def water(prompt: str) -> Basin | None:
+    reading = read(prompt)
+    return basin(reading, frame(1024, 1024, reading.place))
+
+
+AFLOAT = (
+    "a lighthouse on a rocky coast at dusk, a sailing boat and two seagulls",
+    "an otter reading a map in a canoe at sunset, mountains behind",
+    "a whale on the beach at sunset",
+    "a ship at the harbor at night",
+    "a canoe with a bear in the mountains",
+    "ducks swimming in a pond in the forest",
+    "a gondola in the city at night",
+    "a cat on a raft in a meadow",
+    "a sailing boat in front of a castle in the mountains",
+    "three penguins on an iceberg",
+)
+
+
+@pytest.mark.parametrize("prompt", AFLOAT)
+def test_watercraft_and_swimmers_lie_on_open_water(prompt: str) -> None:
+    open_water = water(prompt)
+    afloat = [placed for placed in composed(prompt) if placed.rests_on == "water"]
+
+    assert open_water is not None
+    assert afloat
+    for placed in afloat:
+        # What is under the water is not painted.
+        foot = max(sprite.y for sprite in placed.sprites)
+        assert open_water.reaches(foot)
+        assert foot == pytest.approx(placed.waterline, abs=30)
+
+
+def test_a_lake_leaves_the_bank_to_what_stands_on_it() -> None:
+    open_water = water("a bear and a canoe in the mountains")
+    bear, canoe = sorted(composed("a bear and a canoe in the mountains"), key=lambda placed: placed.rests_on)
+
+    assert open_water is not None
+    assert (bear.rests_on, canoe.rests_on) == ("ground", "water")
+    assert open_water.bottom < bear.y
+
+
+def test_a_castle_by_a_lake_stands_on_the_far_bank() -> None:
+    open_water = water("a castle by a mountain lake")
+    (castle,) = composed("a castle by a mountain lake")
+
+    assert open_water is not None
+    assert castle.y < open_water.top
+
+
+def test_a_boat_off_a_beach_is_smaller_than_what_stands_on_the_beach_and_beside_it() -> None:
+    placed = {p.sprites[0].name: p for p in composed("a lighthouse on a rocky coast and a sailing boat")}
+    lighthouse, boat = placed["lighthouse"], placed["sailboat"]
+
+    assert boat.y < lighthouse.y
+    assert boat.sprites[0].height < lighthouse.sprites[0].height
+    assert abs(boat.x - lighthouse.x) > (boat.width + lighthouse.sprites[0].width) / 2
+
+
+@pytest.mark.parametrize("prompt", ["a duck in a meadow", "a bear in the mountains", "a toy boat on a table"])
+def test_no_lake_where_nothing_needs_one(prompt: str) -> None:
+    assert water(prompt) is None
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("prompt", ["a lighthouse on a coast and two seagulls", "a lighthouse and an eagle"])
+def test_what_flies_keeps_clear_of_what_stands(prompt: str, seed: int) -> None:
+    reading = read(prompt)
+    placed = compose(reading, frame(1024, 1024, reading.place), Random(seed))
+    (lighthouse,) = (sprite for p in placed if p.rests_on == "ground" for sprite in p.sprites)
+    birds = [sprite for p in placed if p.rests_on == "air" for sprite in p.sprites]
+
+    assert birds
+    for bird in birds:
+        aside = abs(bird.x - lighthouse.x) >= (bird.width + lighthouse.width) / 2 - 1
+        assert aside or bird.y <= lighthouse.y - lighthouse.height + 1
+
+
 @pytest.mark.parametrize("size", [(1024, 1024), (4096, 512), (512, 2048)])
 @pytest.mark.parametrize(
-    "prompt", ["a castle", "twelve ducks on a pond", "hot air balloons", "a giant dragon on a tiny house"]
+    "prompt",
+    [
+        "a castle",
+        "twelve ducks on a pond",
+        "hot air balloons",
+        "a giant dragon on a tiny house",
+        "a canoe in the city",
+        "a castle, three doves and two ships by the beach",
+    ],
 )
 def test_subjects_stay_on_the_canvas(prompt: str, size: tuple[int, int]) -> None:
     canvas = frame(*size, read(prompt).place)

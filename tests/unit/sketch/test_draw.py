@@ -29,6 +29,9 @@ PROMPTS = (
     "twelve ducks in a rice field",
     "a dog on the beach",
     "kites above the clouds",
+    "a bear in a canoe in the forest, a castle behind",
+    "a penguin and a ship in the arctic",
+    'a ship off a beach with the words "BON VOYAGE"',
 )
 
 

@@ -238,3 +238,79 @@ def test_of_fills_a_vessel_only_right_after_it() -> None:
 
 def test_emoji_names_that_are_ordinary_words_are_not_drawn() -> None:
     assert names("a cool new cat on top of the world, ok") == ["cat"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "garments"),
+    [
+        ("a cat in a top hat", ["top hat"]),
+        ("a mouse in a hat", ["top hat"]),
+        ("a fox in a golden crown", ["crown"]),
+        ("a dog in a red scarf and sunglasses", ["scarf", "sunglasses"]),
+        ("a lion in glasses", ["glasses"]),
+        ("a penguin in a helmet", ["rescue worker’s helmet"]),
+        ("a cat in headphones", ["headphone"]),
+    ],
+)
+def test_in_a_garment_means_wearing_it(prompt: str, garments: list[str]) -> None:
+    wearer, *worn = read(prompt).subjects
+
+    assert wearer.relation is None
+    assert [(each.name, each.relation, each.target, each.count) for each in worn] == [
+        (name, Relation.WORN_BY, 0, 1) for name in garments
+    ]
+
+
+@pytest.mark.parametrize("prompt", ["a rabbit inside a top hat", "lemons in a top hat", "a cat in a teacup"])
+def test_in_a_vessel_means_inside_it(prompt: str) -> None:
+    assert read(prompt).subjects[0].relation is Relation.IN
+
+
+@pytest.mark.parametrize(
+    ("prompt", "caption"),
+    [
+        ('a poster that says "HELLO"', "HELLO"),
+        ("a poster that says “Good morning”", "Good morning"),
+        ("a poster that says 'it is late'", "it is late"),
+        ('a cat holding a sign that says "OPEN  LATE"', "OPEN LATE"),
+        ('a neon city with "EAT" and "DRINK"', "EAT DRINK"),
+        ('"ineffable perspicacity"', '"ineffable perspicacity"'),
+        ("a dog's and a cat's house", ""),
+    ],
+)
+def test_only_the_words_in_quotation_marks_are_lettered(prompt: str, caption: str) -> None:
+    assert read(prompt).caption == caption
+
+
+def test_quoted_words_are_not_drawn() -> None:
+    assert names('a dog and the words "happy cat"') == ["dog"]
+    assert names('"a dog and a cat"') == ["dog", "cat"]
+
+
+@pytest.mark.parametrize("prompt", ["a cat by the window", "a cup of tea in front of a window, rain"])
+def test_a_room_has_its_window_already(prompt: str) -> None:
+    reading = read(prompt)
+
+    assert reading.place == "room"
+    assert len(reading.subjects) == 1
+    assert reading.subjects[0].relation is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "place", "has_water"),
+    [
+        ("an otter in a canoe, mountains behind", "mountain", True),
+        ("a canoe on a lake in the forest", "forest", True),
+        ("a fox by a river in the forest", "forest", True),
+        ("a sailing boat on a rocky coast", "beach", True),
+        ("a dog on the beach", "beach", False),
+        ("a duck in a meadow", "meadow", False),
+        ("a duck swimming in a meadow", "meadow", True),
+        ("a toy boat on a table", "room", False),
+        ("a whale", "sea", True),
+    ],
+)
+def test_finds_water_where_something_must_float(prompt: str, place: str, has_water: bool) -> None:
+    reading = read(prompt)
+
+    assert (reading.place, reading.has_water) == (place, has_water)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
+from palio.providers.sketch.basin import basin
 from palio.providers.sketch.buildings import houses, lamp_posts, skyline
 from palio.providers.sketch.colour import mix
 from palio.providers.sketch.frame import Frame
@@ -14,16 +15,22 @@ from palio.providers.sketch.palette import Palette
 from palio.providers.sketch.reading import Reading
 from palio.providers.sketch.relief import land, level, ridge, trees
 from palio.providers.sketch.room import room
-from palio.providers.sketch.shore import beach, sea, snow, underwater
+from palio.providers.sketch.shore import beach, lake, sea, snow, underwater
 from palio.providers.sketch.sky import cloud
 from palio.providers.sketch.svg import at, curve, dots, ellipse, line, number, rectangle
+
+_OWN_WATER: Final = frozenset({"sea", "beach", "snow"})
 
 Painter = Callable[[Reading, Frame, Palette, Random], str]
 
 
 def ground(reading: Reading, frame: Frame, colours: Palette, chance: Random) -> str:
-    """The land, water or floor of the reading's place."""
-    return _PAINTERS[reading.place](reading, frame, colours, chance)
+    """The land, water or floor of the reading's place, with a lake where something needs one to float on."""
+    floor = _PAINTERS[reading.place](reading, frame, colours, chance)
+    open_water = basin(reading, frame)
+    if open_water is None or reading.place in _OWN_WATER:
+        return floor
+    return floor + lake(open_water, reading, frame, colours, chance)
 
 
 def _city(reading: Reading, frame: Frame, colours: Palette, chance: Random) -> str:

@@ -80,13 +80,18 @@ class Cluster:
 def clusters(subjects: Sequence[Subject], chance: Random) -> list[Cluster]:
     """The free-standing clusters of a reading, in the order they were named. Subjects without art are left out."""
     known = lexicon()
-    roots = [
+    built = (_cluster(index, subjects, chance, known, frozenset()) for index in free_standing(subjects))
+    return [cluster for cluster in built if cluster]
+
+
+def free_standing(subjects: Sequence[Subject]) -> list[int]:
+    """Which subjects a cluster is built around: those that no other one bears."""
+    known = lexicon()
+    return [
         index
         for index, subject in enumerate(subjects)
         if not _is_attached(subject, subjects, known) and not _is_companion(subject, subjects, known)
     ]
-    built = (_cluster(index, subjects, chance, known, frozenset()) for index in roots)
-    return [cluster for cluster in built if cluster]
 
 
 def _is_attached(subject: Subject, subjects: Sequence[Subject], known: Lexicon) -> bool:
@@ -94,6 +99,9 @@ def _is_attached(subject: Subject, subjects: Sequence[Subject], known: Lexicon) 
         return False
     bearer = subjects[subject.target].name
     if art(bearer) is None:
+        return False
+    if subject.relation in {Relation.FRONT, Relation.BEHIND} and known.has_habit(subject.name, "afloat"):
+        # A boat before a castle lies on the water, wherever the castle stands.
         return False
     return not (subject.relation is Relation.UNDER and known.has_habit(bearer, "flies"))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from random import Random
 
-from palio.providers.sketch.colour import mix
+from palio.providers.sketch.colour import luminance, mix
 from palio.providers.sketch.composition import compose
 from palio.providers.sketch.frame import Frame, frame
 from palio.providers.sketch.ground import ground
 from palio.providers.sketch.lettering import caption
-from palio.providers.sketch.painting import painted
+from palio.providers.sketch.painting import halo, painted
 from palio.providers.sketch.palette import Palette, palette
 from palio.providers.sketch.raster import rasterise
 from palio.providers.sketch.reading import Reading, read
@@ -58,23 +58,28 @@ def _setting(sketch: Sketch, reading: Reading, canvas: Frame, colours: Palette) 
 
 def _subjects(sketch: Sketch, reading: Reading, canvas: Frame, colours: Palette) -> str:
     chance = _chance(sketch, "subjects")
-    parts = [painted(placed, reading, canvas, colours, chance) for placed in compose(reading, canvas, chance)]
+    composed = compose(reading, canvas, chance)
+    parts = [halo(placed, reading, colours) for placed in composed]
+    parts += [painted(placed, reading, canvas, colours, chance) for placed in composed]
     if reading.caption:
         parts.append(_lettered(sketch, reading, canvas, colours))
     return "".join(parts)
 
 
 def _lettered(sketch: Sketch, reading: Reading, canvas: Frame, colours: Palette) -> str:
-    words = mix(colours.ink, "#000000", 0.2) if reading.place != "abstract" else "#fdf6e3"
-    shade = mix(colours.haze, "#ffffff", 0.4) if reading.place != "abstract" else mix(colours.ink, "#000000", 0.2)
-    if colours.is_dark:
-        words, shade = "#fdf6e3", colours.ink
+    """The caption across the lower part of the picture, or in a single strip below its subjects' feet."""
+    words, shade = "#fdf6e3", colours.ink
+    if reading.place == "abstract":
+        shade = colours.ink if colours.is_dark else mix(colours.ink, "#000000", 0.2)
+    elif not colours.is_dark and luminance(colours.near) > 0.7:
+        words, shade = mix(colours.ink, "#000000", 0.2), mix(colours.haze, "#ffffff", 0.4)
+    foot, height = (0.97, 0.1) if reading.subjects else (0.93, 0.3)
     set_words = caption(
         reading.caption,
         canvas.width / 2,
-        canvas.height * 0.93,
+        canvas.height * foot,
         canvas.width * 0.84,
-        canvas.height * 0.3,
+        canvas.height * height,
         words,
         shade,
     )

@@ -13,6 +13,7 @@ CAPTION_CHARACTERS: Final = 120
 _ADVANCE: Final = 5.6
 _LEADING: Final = 9.6
 _CAP_HEIGHT: Final = 6.0
+_LARGEST: Final = 22.0
 
 # Strokes on a grid 4 wide and 6 high, y downwards: polylines of "xy" digit pairs; "." is a dot.
 _STROKES: Final = {
@@ -131,7 +132,7 @@ def _fitted(text: str, width: float, height: float) -> tuple[list[str], float]:
     for measure in (9, 12, 15, 18, 22, 27, 33, 40, 60):
         lines = _broken(text, measure)
         longest = max(len(letters) for letters in lines)
-        size = min(width / (longest * _ADVANCE), height / (len(lines) * _LEADING), 14.0)
+        size = min(width / (longest * _ADVANCE), height / (len(lines) * _LEADING), _LARGEST)
         if size > best[1] + 0.01:
             best = (lines, size)
     return best

@@ -51,6 +51,7 @@ class Lexicon:
     colours: Mapping[str, str]
     materials: Mapping[str, str]
     sleeping: frozenset[str]
+    swimming: frozenset[str]
     homes: Mapping[str, str]
     habits: Mapping[str, frozenset[str]]
     heights: Mapping[str, float]
@@ -118,6 +119,7 @@ def lexicon() -> Lexicon:
         colours=data["colours"],
         materials={normalised(word): colour for word, colour in data["materials"].items()},
         sleeping=frozenset(data["sleeping"]["words"]),
+        swimming=frozenset(data["swimming"]["words"]),
         homes={name: place for place, names in data["homes"].items() for name in names},
         habits={habit: frozenset(names) for habit, names in data["habits"].items()},
         heights={name: float(height) for height, names in data["heights"].items() for name in names},

@@ -10,7 +10,7 @@ from palio.providers.sketch.colour import lit, mix
 from palio.providers.sketch.composition import Placed
 from palio.providers.sketch.frame import Frame
 from palio.providers.sketch.grouping import Sprite
-from palio.providers.sketch.palette import Palette, grey
+from palio.providers.sketch.palette import Palette, grey, watered
 from palio.providers.sketch.reading import Reading
 from palio.providers.sketch.svg import at, ellipse, glow, line, number, shadow
 
@@ -34,7 +34,9 @@ _SHINING = frozenset(
 
 def painted(placed: Placed, reading: Reading, frame: Frame, colours: Palette, chance: Random) -> str:
     """One placed cluster with everything that joins it to the scene."""
-    under = over = ""
+    if placed.rests_on == "water":
+        return _afloat(placed, reading, colours, chance)
+    under = ""
     feet = [sprite for sprite in placed.sprites if abs(sprite.y - placed.y) < sprite.height * 0.08]
     if placed.rests_on == "ground":
         under = "".join(
@@ -47,17 +49,14 @@ def painted(placed: Placed, reading: Reading, frame: Frame, colours: Palette, ch
             )
             for sprite in feet
         )
-    if placed.rests_on == "water":
-        under = ellipse(
-            placed.x,
-            placed.waterline,
-            placed.width * 0.56,
-            placed.width * 0.07,
-            mix(colours.near, colours.ink, 0.45),
-            0.5,
-        )
-        over = _waterline(placed, colours, chance)
-    halo = "".join(
+    return under + "".join(drawn(sprite, reading, colours) for sprite in placed.sprites)
+
+
+def halo(placed: Placed, reading: Reading, colours: Palette) -> str:
+    """The light around what shines, where it is dark enough to see."""
+    if not colours.is_dark and reading.light not in {"dusk", "grey"}:
+        return ""
+    return "".join(
         glow(
             sprite.x,
             sprite.y - sprite.height * 0.55,
@@ -67,9 +66,27 @@ def painted(placed: Placed, reading: Reading, frame: Frame, colours: Palette, ch
             rings=5,
         )
         for sprite in placed.sprites
-        if sprite.name in _SHINING and (colours.is_dark or reading.light in {"dusk", "grey"})
+        if sprite.name in _SHINING
     )
-    return halo + under + "".join(drawn(sprite, reading, colours) for sprite in placed.sprites) + over
+
+
+def _afloat(placed: Placed, reading: Reading, colours: Palette, chance: Random) -> str:
+    """A cluster between its shade on the water and the ripples across its foot; a flock has them one by one."""
+    wet = watered(reading, colours)
+    deep = mix(wet.near, wet.ink, 0.45)
+    if len({sprite.name for sprite in placed.sprites}) == 1:
+        floats = [
+            (placed.sprites[index : index + 1], sprite.x, sprite.y, sprite.width)
+            for index, sprite in enumerate(placed.sprites)
+        ]
+    else:
+        floats = [(placed.sprites, placed.x, placed.waterline, placed.width)]
+    return "".join(
+        ellipse(x, y, width * 0.56, width * 0.07, deep, 0.5)
+        + "".join(drawn(sprite, reading, colours) for sprite in sprites)
+        + _ripples(x, y, width, wet, chance)
+        for sprites, x, y, width in floats
+    )
 
 
 def drawn(sprite: Sprite, reading: Reading, colours: Palette) -> str:
@@ -117,15 +134,15 @@ def _paint(sprite: Sprite, picture: Art, reading: Reading, colours: Palette) -> 
     return paint
 
 
-def _waterline(placed: Placed, colours: Palette, chance: Random) -> str:
+def _ripples(x: float, waterline: float, width: float, colours: Palette, chance: Random) -> str:
     """Ripples across the foot of what floats."""
     parts = []
     for index, tone in enumerate(
         (colours.near, mix(colours.detail, "#ffffff", 0.4), mix(colours.near, colours.ink, 0.2))
     ):
-        reach = placed.width * (0.58 + 0.06 * index) * chance.uniform(0.92, 1.05)
-        y = placed.waterline + index * 12 - 2
-        left = number(placed.x - reach)
+        reach = width * (0.58 + 0.06 * index) * chance.uniform(0.92, 1.05)
+        y = waterline + index * 12 - 2
+        left = number(x - reach)
         quarter = number(reach / 2)
         parts.append(
             line(

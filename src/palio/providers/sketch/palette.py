@@ -75,6 +75,15 @@ def palette(reading: Reading, chance: Random) -> Palette:
     return _monochrome(colours) if reading.medium == "ink" else colours
 
 
+def watered(reading: Reading, colours: Palette) -> Palette:
+    """The same light on the water of the reading's place: `far`, `near` and `detail`, the glints, are water's."""
+    if reading.place == "sea":
+        return colours
+    places = _tables().places
+    far, near, glint = map(colours.seen, places[reading.place].water or places["sea"].water)
+    return replace(colours, far=mix(far, colours.haze, 0.3), near=near, detail=glint)
+
+
 @dataclass(frozen=True, slots=True)
 class _Light:
     sky: tuple[str, ...]
@@ -88,6 +97,7 @@ class _Light:
 class _Place:
     ground: tuple[str, ...]
     sky: tuple[str, ...]
+    water: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,8 @@ def _tables() -> _Tables:
             for name, light in data["lights"].items()
         },
         places={
-            name: _Place(tuple(place["ground"]), tuple(place.get("sky", ()))) for name, place in data["places"].items()
+            name: _Place(tuple(place["ground"]), tuple(place.get("sky", ())), tuple(place.get("water", ())))
+            for name, place in data["places"].items()
         },
         foliage={season: tuple(colours) for season, colours in data["foliage"].items()},
     )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from palio.providers.sketch.lexicon import LONGEST_PHRASE, Lexicon, lexicon
+from palio.providers.sketch.quotation import unquoted
 
 READ_CHARACTERS: Final = 2_000
 MOST_SUBJECTS: Final = 7
@@ -17,6 +18,7 @@ PLURAL_COUNT: Final = 3
 
 _TOKEN: Final = re.compile(r"[\ue000-\uefff]|[^\W_]+(?:'[^\W_]+)*|[,.;:!?()\n]")
 _PRIVATE: Final = re.compile(r"[\ue000-\uf8ff]")
+_LAND: Final = frozenset({"meadow", "forest", "field", "mountain", "desert", "snow", "city", "village"})
 _CLAUSE_ENDS: Final = frozenset(",.;:!?()\n")
 _SMALL_WORDS: Final = frozenset(
     {
@@ -84,10 +86,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A prompt understood. `caption` holds the words to letter when no subject was recognised."""
+    """A prompt understood. `caption` holds the words to letter: those in quotation marks, or all of them when no
+    subject was recognised. `has_water` says whether what floats finds open water in this place."""
 
     subjects: tuple[Subject, ...] = ()
     place: str = "abstract"
+    has_water: bool = False
     light: str = "day"
     weather: str | None = None
     season: str | None = None
@@ -111,7 +115,8 @@ class _Term:
 def read(prompt: str, negative_prompt: str = "") -> Reading:
     """Read a prompt; whatever the negative prompt names is left out of the subjects and of the scenery."""
     known = lexicon()
-    terms = _terms(prompt, known)
+    said, quotation = unquoted(prompt[:READ_CHARACTERS])
+    terms = _terms(said, known)
     refused = _refused(negative_prompt, known)
     subjects = _without(_subjects(terms, known), refused)
     facets: dict[str, str] = {}
@@ -119,16 +124,23 @@ def read(prompt: str, negative_prompt: str = "") -> Reading:
         if value not in refused and facets.get(facet, "grey") == "grey":
             facets[facet] = value
     place = facets.get("places") or _home(subjects, facets, known)
+    banks = [value for term in terms for facet, value in term.meanings if facet == "places" and value in _LAND]
+    if place == "sea" and (land := next((bank for bank in banks if bank not in refused), None)):
+        place = land
+    if place == "room":
+        # A room has its window already.
+        subjects = _without(subjects, frozenset({"window"}))
     return Reading(
         subjects=subjects,
         place=place,
+        has_water=_has_water(place, subjects, terms, refused, known),
         light=facets.get("lights") or _natural_light(place, facets),
         weather=facets.get("weathers"),
         season=facets.get("seasons"),
         medium=facets.get("media"),
         celestial=facets.get("celestials"),
         without=refused,
-        caption="" if subjects else _caption(prompt, terms, place),
+        caption=quotation or ("" if subjects else _caption(said, terms, place)),
     )
 
 
@@ -195,6 +207,8 @@ def _term(phrase: str, following: Sequence[str], known: Lexicon) -> _Term | None
         return _Term("number", phrase)
     if phrase in known.sleeping:
         return _Term("sleeping", phrase)
+    if phrase in known.swimming:
+        return _Term("swimming", phrase)
     return None
 
 
@@ -275,6 +289,8 @@ def _subject(term: _Term, said: _Sentence, found: list[Subject], known: Lexicon)
     relation = said.relation
     if relation == "beside" and said.last_relation in {"wearing", "holding", "with"}:
         relation = said.relation = said.last_relation
+    if relation == "in" and known.has_habit(subject.name, "worn") and not _is_contained(found[anchor], subject, known):
+        relation = said.relation = "wearing"
     if relation == "with":
         relation = "holding" if subject.count == 1 and known.is_portable(subject.name) else "beside"
     links = {
@@ -285,11 +301,18 @@ def _subject(term: _Term, said: _Sentence, found: list[Subject], known: Lexicon)
         "watering": Relation.BESIDE,
     }
     if relation in links:
-        return replace(subject, relation=links[relation], target=anchor)
+        count = 1 if relation == "wearing" else subject.count
+        return replace(subject, relation=links[relation], target=anchor, count=count)
     if found[anchor].relation is None:
-        found[anchor] = replace(found[anchor], relation=Relation(relation), target=len(found))
+        link = Relation.IN if relation == "inside" else Relation(relation)
+        found[anchor] = replace(found[anchor], relation=link, target=len(found))
         return subject
     return replace(subject, relation=Relation.BESIDE, target=anchor)
+
+
+def _is_contained(thing: Subject, vessel: Subject, known: Lexicon) -> bool:
+    """Whether "in" means inside even of something worn: coins in a hat."""
+    return known.has_habit(vessel.name, "holds") and known.homes.get(thing.name) == "room"
 
 
 def _anchor(found: Sequence[Subject]) -> int:
@@ -345,6 +368,19 @@ def _home(subjects: Sequence[Subject], facets: dict[str, str], known: Lexicon) -
         if home:
             return home
     return "meadow" if subjects or facets.keys() & {"weathers", "seasons", "lights", "celestials"} else "abstract"
+
+
+def _has_water(
+    place: str, subjects: Sequence[Subject], terms: Sequence[_Term], refused: frozenset[str], known: Lexicon
+) -> bool:
+    """Open water is there by nature, because the prompt names it, or because something afloat must lie on it."""
+    named = "sea" not in refused and any(("places", "sea") in term.meanings for term in terms)
+    if place == "sea" or (place in _LAND and named):
+        return True
+    habit = "floats" if any(term.kind == "swimming" for term in terms) else "afloat"
+    free = {None, Relation.BESIDE, Relation.ABOVE, Relation.FRONT, Relation.BEHIND}
+    afloat = any(known.has_habit(each.name, habit) and each.relation in free for each in subjects)
+    return afloat and (place == "beach" or place in _LAND)
 
 
 def _natural_light(place: str, facets: dict[str, str]) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from random import Random
 
+from palio.providers.sketch.basin import Basin, basin
 from palio.providers.sketch.colour import mix
 from palio.providers.sketch.flora import conifer, coral, palm, seaweed, stone
 from palio.providers.sketch.frame import Frame
-from palio.providers.sketch.palette import Palette
+from palio.providers.sketch.palette import Palette, watered
 from palio.providers.sketch.reading import Reading
 from palio.providers.sketch.relief import land, level, peaks, ridge, stroke, trees
 from palio.providers.sketch.svg import at, bands, curve, dots, line, number, path, polygon
@@ -156,6 +157,8 @@ def underwater(reading: Reading, frame: Frame, colours: Palette, chance: Random)
 def snow(reading: Reading, frame: Frame, colours: Palette, chance: Random) -> str:
     rise = frame.height - frame.horizon
     edge_of_ice = frame.horizon + rise * 0.06
+    open_water = basin(reading, frame)
+    is_afloat = open_water is not None and open_water.reaches(frame.stand)
     parts = [
         peaks(frame, colours, chance, 0.2, mix(colours.mid, colours.haze, 0.35), 0.25),
         water(
@@ -163,7 +166,7 @@ def snow(reading: Reading, frame: Frame, colours: Palette, chance: Random) -> st
             colours,
             chance,
             edge_of_ice,
-            frame.horizon + rise * 0.5,
+            frame.height if is_afloat else frame.horizon + rise * 0.5,
             colours.seen("#5f9fc9"),
             colours.seen("#8fc0de"),
         ),
@@ -194,6 +197,8 @@ def snow(reading: Reading, frame: Frame, colours: Palette, chance: Random) -> st
                 colours.detail,
             )
         )
+    if is_afloat:
+        return "".join(parts)
     near = ridge(frame, frame.horizon + rise * 0.4, rise * 0.06, chance, 500)
     shade = [(x, y + 26) for x, y in near]
     parts += [land(near, frame, colours.mid), land(shade, frame, colours.near)]
@@ -216,6 +221,21 @@ def snow(reading: Reading, frame: Frame, colours: Palette, chance: Random) -> st
                     colours.seen("#f5fafd"),
                 )
             )
+    return "".join(parts)
+
+
+def lake(basin: Basin, reading: Reading, frame: Frame, colours: Palette, chance: Random) -> str:
+    """A lake laid over land: its sheet of water between uneven banks."""
+    wet = watered(reading, colours)
+    bottom = min(basin.bottom, frame.height)
+    parts = [water(frame, wet, chance, basin.top, bottom, wet.near, mix(wet.far, colours.sky[-1][1], 0.3))]
+    swell = (frame.height - frame.horizon) * 0.016
+    near_bank = () if basin.reaches(frame.stand) else ((bottom, -1, colours.near),)
+    for edge, inward, earth in ((basin.top, 1, mix(colours.mid, colours.near, 0.5)), *near_bank):
+        bank = ridge(frame, edge + 1.5 * inward * swell, swell, chance, 240)
+        foot = [(x, y + inward * 7) for x, y in bank]
+        for points, colour in ((foot, mix(earth, colours.ink, 0.3)), (bank, earth)):
+            parts.append(path(f"{curve(points)}V{number(edge - inward)}H{number(points[0][0])}Z", colour))
     return "".join(parts)
 
 
