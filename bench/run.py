@@ -1,6 +1,6 @@
 """Measures Palio against a bare FastAPI endpoint that echoes the same body, in one run on one machine.
 
-    python bench/run.py [--requests N] [--markdown FILE]
+    python bench/run.py [--requests N] [--rounds N] [--markdown FILE]
 
 Servers and load generator are processes of their own on loopback. What counts are the ratios: absolute rates differ
 from machine to machine, and with whatever else it does.
@@ -75,8 +75,21 @@ class Row:
 
     what: str
     in_flight: int
-    palio: Load
-    echo: Load
+    pairs: list[tuple[Load, Load]]
+    """Palio and the bare echo, measured one right after the other."""
+
+    @property
+    def ratio(self) -> float:
+        return median(palio.rate / echo.rate for palio, echo in self.pairs)
+
+    @property
+    def palio(self) -> Load:
+        """The round with the median rate."""
+        return sorted((palio for palio, _ in self.pairs), key=lambda load: load.rate)[len(self.pairs) // 2]
+
+    @property
+    def echo_rate(self) -> float:
+        return median(echo.rate for _, echo in self.pairs)
 
 
 def main() -> None:
@@ -84,7 +97,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, _palio(Path(folder)) as (palio, start), _echo() as echo:
         print("idle for 5 s", file=sys.stderr)
         idle = _idle(palio.pid)
-        rows = list(_rows(palio, echo, arguments.requests))
+        rows = list(_rows(palio, echo, arguments.requests, arguments.rounds))
         added = _added_latency(palio)
         busy = _resident_mib(palio.pid)
     text = _report(rows, start, idle, busy, added)
@@ -93,7 +106,7 @@ def main() -> None:
         arguments.markdown.write_text(text)
 
 
-def _rows(palio: Server, echo: Server, requests: int) -> Iterator[Row]:
+def _rows(palio: Server, echo: Server, requests: int, rounds: int) -> Iterator[Row]:
     workflow = _finished(palio)
     for in_flight in (1, 64, 512):
         count = requests // 8 if in_flight == 1 else requests
@@ -103,13 +116,13 @@ def _rows(palio: Server, echo: Server, requests: int) -> Iterator[Row]:
             ("get a finished workflow", "GET", f"{WORKFLOWS}/{workflow}", ""),
         ):
             print(f"{what}, {in_flight} in flight", file=sys.stderr)
-            # Before and after, so that a drift of the machine falls on both.
-            first = _load(echo, "POST", "/echo", BODY, in_flight, count)
-            measured = _load(palio, method, path, body, in_flight, count)
-            second = _load(echo, "POST", "/echo", BODY, in_flight, count)
-            _drain(palio)
-            bare = Load((first.rate + second.rate) / 2, (first.p50 + second.p50) / 2, (first.p99 + second.p99) / 2)
-            yield Row(what, in_flight, measured, bare)
+            # In turns, so that a drift of the machine falls on both.
+            pairs = []
+            for _ in range(rounds):
+                bare = _load(echo, "POST", "/echo", BODY, in_flight, count)
+                pairs.append((_load(palio, method, path, body, in_flight, count), bare))
+                _drain(palio)
+            yield Row(what, in_flight, pairs)
 
 
 def _load(server: Server, method: str, path: str, body: str, in_flight: int, count: int) -> Load:
@@ -226,7 +239,7 @@ def _report(rows: list[Row], start: float, idle: tuple[float, float], busy: floa
     ]
     lines += [
         f"| {row.what} | {row.in_flight} | {row.palio.rate:,.0f} | {row.palio.p50:.1f} | {row.palio.p99:.1f} "
-        f"| {row.echo.rate:,.0f} | {row.palio.rate / row.echo.rate:.0%} |"
+        f"| {row.echo_rate:,.0f} | {row.ratio:.0%} |"
         for row in rows
     ]
     lines += [
@@ -242,6 +255,7 @@ def _report(rows: list[Row], start: float, idle: tuple[float, float], busy: floa
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=6400, help="requests of each measurement (default: 6400)")
+    parser.add_argument("--rounds", type=int, default=5, help="times each is measured; medians count (default: 5)")
     parser.add_argument("--markdown", type=Path, help="also write the report to this file")
     return parser.parse_args()
 
