@@ -52,10 +52,6 @@ class Signer:
         suffix = "&preview=true" if preview else ""
         return f"{base_url.rstrip('/')}{_PATH}/{blob_id}?sig={signature}&exp={exp}{suffix}", expires_at
 
-    def sign(self, blob_id: str, *, preview: bool = False, expires_at: datetime) -> str:
-        """The signature that goes with `exp={expires_at}`, whole seconds."""
-        return self._signature(_blob_claim(blob_id, _instant(expires_at), preview))
-
     def check(self, blob_id: str, sig: str, exp: str, preview: bool, now: datetime) -> None:
         """Raises Forbidden unless `sig` is ours for exactly this blob, expiry and rendition, and not expired."""
         self._check(_blob_claim(blob_id, exp, preview), sig, exp, now)
