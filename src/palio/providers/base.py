@@ -2,19 +2,25 @@
 
 A provider says what it could do (`offer`), takes a job on (`start`), is followed to the end (`watch`) and can be
 told to stop (`cancel`). Between `start` and `watch` lies a handle, a text that is kept in the ledger: where
-`resumable` is true, a new process can watch a handle that an earlier one was given.
+`resumable` is true, a new process can watch a handle that an earlier one was given. Where `findable` is true, a run
+whose handle never arrived can be found by the id that Palio gave it (`find`).
 
     ProviderError
-    ├── NotAccepted      the provider did not take the job (refused connection, 429, 503): ask the next one now
+    ├── NotAccepted      the provider did not take the job (refused connection, 503): ask the next one now
+    │   └── RateLimited  it takes none for a while (429): not a fault, but not before `retry_after`
+    ├── Unfunded         the account has no money left: the provider is left alone, the others go on
+    ├── KeyRefused       the account's key is not good: likewise
     ├── RunFailed        it took the job and failed at it: try again elsewhere, within `retries`
-    ├── Refused          moderation said no: final, and not offered to others
-    ├── InvalidJob       the job cannot be done as asked: final
-    ├── Ambiguous        the request was sent and nothing came back: never sent again blindly
+    ├── Refused          moderation said no: final, unless the operator says that others may be asked
+    ├── InvalidJob       the job cannot be done as asked, by anybody: final
+    ├── Incapable        this provider cannot do it, though it offered to: the next one
+    ├── Ambiguous        the request was sent and nothing came back: looked up by id, never sent again blindly
     └── Lost             the handle leads nowhere: the run is gone
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from palio.contract.image.job import ImageJob
@@ -30,9 +36,31 @@ class ProviderError(PalioError):
 
 
 class NotAccepted(ProviderError):
-    """The provider did not take the job."""
+    """The provider did not take the job, and nothing of it was begun or will be paid."""
 
     name = "not_accepted"
+
+
+class RateLimited(NotAccepted):
+    """The provider takes no job for a while: `retry_after` seconds, None if it did not say."""
+
+    name = "rate_limited"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unfunded(ProviderError):
+    """The account at the provider cannot pay. Nothing was begun."""
+
+    name = "unfunded"
+
+
+class KeyRefused(ProviderError):
+    """The provider does not accept the account's key. Nothing was begun."""
+
+    name = "unauthorized"
 
 
 class RunFailed(ProviderError):
@@ -48,9 +76,15 @@ class Refused(ProviderError):
 
 
 class InvalidJob(ProviderError):
-    """The provider cannot do the job as asked."""
+    """The job cannot be done as asked, whoever is asked."""
 
     name = "invalid"
+
+
+class Incapable(ProviderError):
+    """This provider cannot do the job as asked, which says nothing of others. Nothing was begun."""
+
+    name = "incapable"
 
 
 class Ambiguous(ProviderError):
@@ -67,24 +101,54 @@ class Lost(ProviderError):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a provider would do for a job: seconds until done if it started now, price in USD (None: unknown)."""
+    """What a provider would do for a job.
+
+    `seconds` is its own idea of how long a run takes once begun, to go by until there is a record; `preparation`
+    what comes before that, such as a model to load. `price` is USD (None: unknown, which is not free), and `refund`
+    the share of it, 0..1, that is not paid for a run that fails or is canceled under way. `model` is the provider's
+    name for what would run: latency, faults and breakers are kept by provider and model.
+    """
 
     provider: str
     seconds: float
     price: float | None
+    model: str = ""
+    preparation: float = 0.0
+    refund: float = 0.0
+
+
+class Why(StrEnum):
+    """The kinds of reason for which a provider does not get a job."""
+
+    cannot = "cannot"
+    """It cannot do such a job."""
+    excluded = "excluded"
+    """The owner of the workflow does not want it."""
+    too_expensive = "tooExpensive"
+    """Its price is over the owner's limit, or not known where there is one."""
+    disabled = "disabled"
+    """Its account has no money or no good key."""
+    unavailable = "unavailable"
+    """It did not take the job, or is left alone after faults."""
+    broken = "broken"
+    """Its adapter raised where it should have answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unable:
-    """Why a provider cannot do a job."""
+    """Why a provider cannot do a job: a kind, and a sentence for the owner."""
 
     provider: str
     reason: str
+    why: Why = Why.cannot
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A job given to a provider: `job.seed` is set, `load` turns an image reference of the job into bytes."""
+    """A job given to a provider: `job.seed` is set, `load` turns an image reference of the job into bytes.
+
+    `attempt_id` is new for every start. A findable provider runs the job under it.
+    """
 
     attempt_id: str
     job: ImageJob
@@ -118,13 +182,22 @@ class Provider:
     kind: ClassVar[str]
 
     def __init__(
-        self, name: str, concurrency: int, *, resumable: bool = False, free: bool = False, stand_in: bool = False
+        self,
+        name: str,
+        concurrency: int,
+        *,
+        resumable: bool = False,
+        findable: bool = False,
+        free: bool = False,
+        stand_in: bool = False,
     ) -> None:
         self.name = name
         self.concurrency = concurrency
         """How many runs it may have at a time."""
         self.resumable = resumable
         """Whether a handle can be watched by another process than the one that started the run."""
+        self.findable = findable
+        """Whether `find` can tell a run by the attempt's id."""
         self.free = free
         """Whether a run that is lost costs nothing, so that it may simply be run again."""
         self.stand_in = stand_in
@@ -143,6 +216,13 @@ class Provider:
     async def start(self, assignment: Assignment) -> Handle:
         """Take the job on. Usually overridden. Raises ProviderError."""
         raise NotAccepted(f"{self.name} takes no jobs")
+
+    async def find(self, attempt_id: str) -> Handle | None:
+        """The run that was started for an attempt; None if the provider is sure that there is none.
+
+        Overridden where `findable`. Raises ProviderError if the provider cannot be asked now.
+        """
+        raise Ambiguous(f"{self.name} cannot look up runs")
 
     def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
         """Follow a run: any number of Progress, then one Made. Usually overridden. Raises ProviderError."""
