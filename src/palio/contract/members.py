@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from palio.contract.json import Json, JsonObject
+from palio.contract.steering import read_steering
 from palio.errors import BadRequest
 
 MAX_METADATA = 64 * 1024
@@ -82,8 +83,10 @@ def read_object(value: Json, at: str, at_most: int) -> JsonObject:
 
 
 def read_metadata(value: Json, at: str) -> JsonObject:
-    """The caller's own notes on a workflow or step."""
-    return read_object(value, at, MAX_METADATA)
+    """The caller's own notes on a workflow or step; what they say to Palio itself has to be right."""
+    metadata = read_object(value, at, MAX_METADATA)
+    read_steering(metadata, at)
+    return metadata
 
 
 def read_text(value: Json, at: str, at_most: int) -> str:

@@ -1,0 +1,106 @@
+"""One job's claim race: it stands in line at every contender's gate, from the end of its head start on.
+
+Nothing here waits; `won` is called, once, when a place was taken for the job.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from palio.providers.base import Offer
+from palio.race.clock import Clock, Timer
+from palio.race.gate import Gate, Priority
+from palio.race.score import Start
+
+AGAIN = 1.0
+"""Seconds after which a contender that is barred, but not for a known time, is asked again."""
+
+
+class Course(Protocol):
+    """Where a contest takes place."""
+
+    def gate(self, provider: str) -> Gate: ...
+
+    def barred_for(self, offer: Offer) -> float:
+        """Seconds for which nothing may start with that offer; 0 if it may now."""
+
+
+class Contest:
+    """A job on its way to a place. A contest is entered once, and ends by being won or left."""
+
+    __slots__ = ("_clock", "_course", "_starts", "_timers", "_won", "account", "is_over", "order")
+
+    def __init__(
+        self,
+        course: Course,
+        clock: Clock,
+        starts: Sequence[Start],
+        won: Callable[[Start], object],
+        *,
+        account: str,
+        order: tuple[Priority, int],
+    ) -> None:
+        self.account = account
+        self.order = order
+        self.is_over = False
+        self._course = course
+        self._clock = clock
+        self._starts = {start.offer.provider: start for start in starts}
+        self._timers: list[Timer] = []
+        self._won = won
+
+    def try_now(self) -> Start | None:
+        """Win a place that is free at this moment, if there is one, without standing in line."""
+        for start in self._starts.values():
+            is_open = start.after <= 0 and not self._course.barred_for(start.offer)
+            if is_open and self._course.gate(start.offer.provider).try_take():
+                self.is_over = True
+                return start
+        return None
+
+    def enter(self) -> None:
+        """Stand in line: at once where there is no head start to wait for, elsewhere when it is over."""
+        for start in self._starts.values():
+            if self.is_over:
+                return
+            self._enter_after(start, start.after)
+
+    def leave(self) -> None:
+        """Give up; nothing is won any more."""
+        self.is_over = True
+        self._end()
+
+    def offered(self, gate: Gate) -> bool:
+        """A gate has a place for the job."""
+        start = self._starts[gate.provider]
+        if self.is_over:
+            return False
+        if barred := self._course.barred_for(start.offer):
+            self._enter_after(start, max(barred, AGAIN))
+            return False
+        self.is_over = True
+        self._end()
+        self._won(start)
+        return True
+
+    def ahead(self) -> int | None:
+        """About how many jobs get a place before this one, where it is nearest to one; None if it is in no line."""
+        places = [self._course.gate(provider).ahead_of(self) for provider in self._starts]
+        return min((place for place in places if place is not None), default=None)
+
+    def _enter_after(self, start: Start, seconds: float) -> None:
+        seconds = max(seconds, self._course.barred_for(start.offer))
+        if seconds <= 0:
+            self._course.gate(start.offer.provider).enter(self)
+        else:
+            self._timers.append(self._clock.call_at(self._clock.time() + seconds, lambda: self._enter_now(start)))
+
+    def _enter_now(self, start: Start) -> None:
+        if not self.is_over:
+            self._enter_after(start, 0.0)
+
+    def _end(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        for provider in self._starts:
+            self._course.gate(provider).leave(self)

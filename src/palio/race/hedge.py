@@ -1,0 +1,135 @@
+"""Whether to start a second attempt while the first still runs, and who pays for it. Pure."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from palio.contract.steering import Objective
+from palio.race.score import TERMS, Contender
+
+LATE = 0.95
+"""A run is late past the duration within which that share of its provider's runs ends."""
+
+MOST_HEDGES = 20
+"""A budget saves up for that many hedges at most."""
+
+WATCHED, LEAST_WATCHED = 50, 10
+COMMON = 0.2
+"""More late runs than that share of the last 50 are slowness common to all, which a hedge only makes worse."""
+
+AGAIN_AFTER = 0.25
+"""A run that is not hedged when it becomes late is looked at again after that share of its age."""
+
+
+class Budget:
+    """Money for hedges: a share of what first attempts cost. Never overdrawn."""
+
+    __slots__ = ("balance", "spent")
+
+    def __init__(self) -> None:
+        self.balance = 0.0
+        self.spent = 0.0
+
+    def deposit(self, price: float, share: float) -> None:
+        """A first attempt begins."""
+        self.balance = max(self.balance, min(self.balance + price * share, MOST_HEDGES * price))
+
+    def allows(self, price: float) -> bool:
+        """Whether a hedge of that price can be paid."""
+        return price <= self.balance + 1e-12
+
+    def withdraw(self, price: float) -> None:
+        """A hedge begins. Raises ValueError if it cannot be paid."""
+        if not self.allows(price):
+            raise ValueError(f"{price} USD are more than the {self.balance} USD there are")
+        self.balance = max(0.0, self.balance - price)
+        self.spent += price
+
+    def give_back(self, price: float) -> None:
+        """A hedge that was paid for did not begin after all."""
+        self.balance += price
+        self.spent -= price
+
+
+class Lateness:
+    """How many of the latest runs were late, whoever ran them."""
+
+    __slots__ = ("_late",)
+
+    def __init__(self) -> None:
+        self._late: deque[bool] = deque(maxlen=WATCHED)
+
+    def note(self, *, late: bool) -> None:
+        """A run was over in time, or became late."""
+        self._late.append(late)
+
+    @property
+    def is_common(self) -> bool:
+        """Whether everybody is slow."""
+        return len(self._late) >= LEAST_WATCHED and sum(self._late) / len(self._late) > COMMON
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The attempt that might be hedged: whose it is, and its age in seconds."""
+
+    contender: Contender
+    age: float
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it has taken longer than nearly all runs do."""
+        return self.age >= self.contender.estimate.quantile(LATE)
+
+
+def gain(running: Running, rival: Contender, objective: Objective) -> float:
+    """USD that a hedge with `rival` is expected to bring, its price taken off.
+
+    It brings the time by which it is earlier, and stands in for a run that fails, which is the likelier the longer
+    it runs.
+    """
+    second = TERMS[objective].second
+    estimate, price = running.contender.estimate, running.contender.price
+    lead, wins = estimate.against(running.age, rival.estimate, rival.delay)
+    succeeds, fails = estimate.success * (1 - estimate.within(running.age)), 1 - estimate.success
+    failing = fails / max(succeeds + fails, 1e-9)
+    loss = price * (1 - running.contender.offer.refund) + second * (rival.delay + rival.estimate.mean)
+    saved = wins * running.contender.offer.refund * price
+    return second * lead + loss * failing * rival.estimate.success - rival.price + saved
+
+
+def choose_rival(
+    running: Running,
+    rivals: Sequence[Contender],
+    objective: Objective,
+    budget: Budget,
+    random: Random,
+    *,
+    share: float,
+    left: float | None,
+) -> Contender | None:
+    """The rival to start a hedge with now, if any is worth it.
+
+    `share` is the part of what jobs cost that hedges may cost, `left` seconds until the deadline. Rivals with whom
+    a lost race is free come first.
+    """
+    best: tuple[bool, float] | None = None
+    chosen: Contender | None = None
+    for rival in rivals:
+        price = rival.price
+        if left is not None and rival.delay + rival.estimate.quantile(0.5) > left:
+            continue
+        if not budget.allows(price):
+            continue
+        brings = gain(running, rival, objective)
+        worth = (price * (1 - rival.offer.refund) == 0, brings)
+        if brings > 0 and (best is None or worth > best):
+            best, chosen = worth, rival
+    if chosen is None or chosen.price == 0:
+        return chosen
+    # With little money left, a coin decides, so that a late run further on finds some too (the SingleR rule).
+    if budget.balance < 2 * chosen.price:
+        fair = share * running.contender.price / (chosen.price * (1 - LATE))
+        return chosen if random.random() < min(1.0, fair) else None
+    return chosen
