@@ -14,7 +14,8 @@ from palio.blobs.service import Blobs
 from palio.contract.image.job import ImageJob
 from palio.contract.json import Json
 from palio.contract.references import Place, show_place
-from palio.contract.template import StepTemplate, WorkflowTemplate
+from palio.contract.step_template import StepTemplate
+from palio.contract.template import WorkflowTemplate
 from palio.engine.planning import Plan
 from palio.errors import BadRequest
 

@@ -17,8 +17,9 @@ from palio.contract.identity import new_id
 from palio.contract.image.job import ImageJob
 from palio.contract.json import JsonObject
 from palio.contract.status import Status
+from palio.contract.step_template import StepTemplate
 from palio.contract.steps import StepInput, jobs_of
-from palio.contract.template import StepTemplate, WorkflowTemplate, read_template
+from palio.contract.template import WorkflowTemplate, read_template
 from palio.contract.timespan import show_timespan
 
 Plan: TypeAlias = Mapping[str, Sequence[ImageJob]]

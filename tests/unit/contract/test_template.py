@@ -8,8 +8,9 @@ import pytest
 from palio.contract.document import Callback, Tips
 from palio.contract.json import Json, JsonObject
 from palio.contract.references import PathMissing, Reference, read_path
+from palio.contract.step_template import fill_in
 from palio.contract.steps.echo import EchoInput
-from palio.contract.template import WorkflowTemplate, check_ephemeral, fill_in, read_template
+from palio.contract.template import WorkflowTemplate, check_ephemeral, read_template
 from palio.errors import BadRequest
 
 
@@ -362,7 +363,7 @@ class TestFillingIn:
     def test_the_input_is_read_in_full_with_the_values(self) -> None:
         step = template(echo(), echo(ref("$0"))).steps[1]
 
-        assert fill_in(step, 1, finding({"message": "from far"}), {}) == EchoInput(message="from far")
+        assert fill_in(step, finding({"message": "from far"}), {}) == EchoInput(message="from far")
 
     def test_the_source_is_looked_up_by_its_name(self) -> None:
         step = template(echo(name="first"), echo(ref("$0"))).steps[1]
@@ -372,7 +373,7 @@ class TestFillingIn:
             asked.append(reference)
             return "found"
 
-        fill_in(step, 1, look_up, {})
+        fill_in(step, look_up, {})
 
         assert asked == [Reference(("message",), "first", "output.message")]
 
@@ -383,19 +384,19 @@ class TestFillingIn:
         arguments: JsonObject = {"text": "hi"}
         step = template(echo(ref("$arguments", "text")), arguments=arguments).steps[0]
 
-        assert fill_in(step, 0, look_up, arguments) == EchoInput(message="hi")
+        assert fill_in(step, look_up, arguments) == EchoInput(message="hi")
 
     def test_arguments_and_steps_may_meet_in_one_input(self) -> None:
         mixed: JsonObject = {"$type": "echo", "input": {"message": ref("$0"), "note": ref("$arguments", "text")}}
         step = template(echo(), mixed, arguments={"text": "hi"}).steps[1]
 
-        assert fill_in(step, 1, finding({"message": "m"}), {"text": "hi"}) == EchoInput(message="m")
+        assert fill_in(step, finding({"message": "m"}), {"text": "hi"}) == EchoInput(message="m")
 
     def test_a_missing_path_is_named_at_its_place(self) -> None:
         step = template(echo(), echo(ref("$0", "output.text"))).steps[1]
 
         with pytest.raises(BadRequest) as raised:
-            fill_in(step, 1, finding({"message": "m"}), {})
+            fill_in(step, finding({"message": "m"}), {})
 
         assert raised.value.errors == {"steps[1].input.message": ["there is no `output.text`: `output` has message"]}
 
@@ -403,7 +404,7 @@ class TestFillingIn:
         step = template(echo(), echo(ref("$0"))).steps[1]
 
         with pytest.raises(BadRequest) as raised:
-            fill_in(step, 1, finding({"message": [1]}), {})
+            fill_in(step, finding({"message": [1]}), {})
 
         assert list(raised.value.errors) == ["steps[1].input.message"]
 
@@ -414,4 +415,4 @@ class TestFillingIn:
         step = template(echo(), echo(ref("$0"))).steps[1]
 
         with pytest.raises(BadRequest, match="`\\$0` has no output"):
-            fill_in(step, 1, look_up, {})
+            fill_in(step, look_up, {})
