@@ -83,7 +83,20 @@ def _provider_name(name: str) -> str:
     return name
 
 
+def _rate(value: object) -> object:
+    """`"60/m"`: how many starts in a second, minute or hour."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d{1,6})\s*/\s*([smh])\s*", value)
+    if match is None or match[1].strip("0") == "":
+        raise ValueError("must be a number of starts in a time, such as 60/m or 2/s")
+    return int(match[1]), float(_SECONDS[match[2]])
+
+
+Objective: TypeAlias = Literal["cheapest", "balanced", "fastest"]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+StartRate = Annotated[tuple[int, float], BeforeValidator(_rate)]
+"""Starts, and the seconds within which there may be so many."""
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 ProviderName = Annotated[str, AfterValidator(_provider_name)]
@@ -98,6 +111,14 @@ class ProviderSettings(BaseModel):
     enabled: bool = True
     concurrency: int = Field(default=4, ge=1, le=1000)
     """How many jobs it is given at the same time."""
+    rate: StartRate | None = None
+    """How many jobs may start in a time, such as `60/m`."""
+    quality: float = Field(default=0.0, ge=-10, le=10)
+    """USD that one of its images is worth more than those of others, when offers are compared."""
+    on_refusal: Literal["stop", "next"] = "stop"
+    """Whether a job that its moderation refused may be offered to others."""
+    on_ambiguous: Literal["stop", "next"] = "stop"
+    """Whether a job of which nobody knows what became of it here may be run by others, and perhaps paid for twice."""
     base_url: WebAddress | None = Field(default=None, repr=False)
     api_key_env: str | None = None
     """The environment variable that holds the key; the key itself is never written in a file."""
@@ -114,6 +135,21 @@ class ProviderSettings(BaseModel):
         rest = {key: value for key, value in table.items() if key not in cls.model_fields}
         options = own.get("options", {})
         return {**own, "options": {**options, **rest} if isinstance(options, Mapping) else options}
+
+
+class RaceSettings(BaseModel):
+    """The table `[race]`: how jobs are raced of whose race their owners say nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    objective: Objective = "balanced"
+    """What to spare: money, both, or time."""
+    hedge: float = Field(default=0.05, ge=0, le=1)
+    """The share of what first attempts cost that second attempts may cost."""
+    hedge_for: list[str] = Field(default_factory=list)
+    """The engines (`flux2` ...) and objectives (`fastest` ...) whose jobs may get second attempts; `all` for all."""
+    patience: Duration = Field(default=timedelta(minutes=2), ge=timedelta(0), le=timedelta(days=1))
+    """How long a job waits for providers none of which accepts it."""
 
 
 class Settings(BaseSettings):
@@ -156,6 +192,8 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     json_logs: bool = False
+
+    race: RaceSettings = Field(default_factory=RaceSettings)
 
     sketch: bool = True
     """Whether the built-in illustrator serves jobs that no other provider can."""

@@ -52,7 +52,10 @@ class QueuePosition(Document, kw_only=True):
 
 
 class Job(Document, kw_only=True):
-    """One unit of provider work. `cost` is relative complexity, not money."""
+    """One unit of provider work. `cost` is relative complexity, not money.
+
+    `attempts` are the runs so far, oldest first; `declined` says of a job that nobody would do why not.
+    """
 
     id: str
     status: Status
@@ -65,13 +68,26 @@ class Job(Document, kw_only=True):
     blocked_reason: str | None = None
     provider: str | None = None
     attempts: list["JobAttempt"] | None = None
+    declined: list["Decline"] | None = None
+
+
+class Decline(Document, kw_only=True):
+    """Why a provider did not get a job: a kind (`cannot`, `excluded`, `tooExpensive` ...) and a sentence."""
+
+    provider: str
+    why: str
+    detail: str
 
 
 class JobAttempt(Document, kw_only=True):
-    """One provider's run of a job, as its owner sees it. `cost` is in USD; unknown is left out, never 0."""
+    """One provider's run of a job, as its owner sees it. `cost` is in USD; unknown is left out, never 0.
+
+    `hedge` is true of a second attempt that was started while the first still ran.
+    """
 
     provider: str
     status: str
+    hedge: bool | None = None
     started_at: datetime
     completed_at: datetime | None = None
     error: str | None = None

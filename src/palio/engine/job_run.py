@@ -1,57 +1,59 @@
 """One job, from the first offer to its image or its failure.
 
-    offers -> permit -> claim + attempt (durable) -> start -> handle (durable) -> watch -> bytes kept -> settled
+    offers -> line-up -> place -> attempt (and perhaps a hedge) -> image, or the next round
 
-Every arrow that says durable is a commit that is awaited before the next thing happens.
+A round ends with the job over, or with what it takes to begin another: a provider less, a retry less, some patience
+less. What the attempts do is in `attempt_run`, how two of them run side by side in `heat`.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from palio import __version__
-from palio.blobs.images import UnreadableImage
-from palio.blobs.inputs import BadImage
-from palio.contract.document import Blob, Job, JobAttempt, Step
+from palio.contract.document import Blob, Decline, Job, JobAttempt, Step
 from palio.contract.identity import new_id
 from palio.contract.image.job import ImageJob
 from palio.contract.instant import now
 from palio.contract.status import Status
-from palio.engine.lifecycle import finish, reopen
-from palio.engine.room import Room
-from palio.errors import PalioError
+from palio.contract.steering import Steering
+from palio.engine.attempt_run import LEASE, AttemptRun, stop, told
+from palio.engine.heat import Heat
+from palio.engine.lifecycle import finish
+from palio.engine.outlook import Outlook
 from palio.providers.base import (
     Ambiguous,
-    Assignment,
+    Incapable,
     InvalidJob,
-    Lost,
-    Made,
+    KeyRefused,
     NotAccepted,
     Offer,
-    Progress,
     Provider,
     ProviderError,
+    RateLimited,
     Refused,
-    RunFailed,
     Unable,
+    Unfunded,
+    Why,
 )
-from palio.race.permits import Permits, take_first
-from palio.race.ranking import rank
-from palio.store.files import KeptFile
-from palio.store.ledger import Attempt, AttemptStatus, Settlement, storable
+from palio.race.contest import Contest
+from palio.race.entry import Task
+from palio.race.failures import Judgement, Next
+from palio.race.score import Contender, Start
+from palio.store.ledger import Attempt, AttemptStatus, Settlement
 
 if TYPE_CHECKING:
     from palio.engine.workflow_run import WorkflowRun
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=1)
-CANCEL_SECONDS = 1.0
-"""How long a provider may take to confirm that it stopped."""
+FIRST_PAUSE, LAST_PAUSE = 0.5, 30.0
+"""Seconds before everyone who did not accept the job is asked again: at first, doubling, and at most."""
+
+MAX_SHOWN = 50
+"""The latest attempts that a document shows; the ledger has all."""
 
 
 @dataclass(slots=True)
@@ -68,19 +70,32 @@ class JobRun:
     blob: Blob
     retries: int
     limit: asyncio.Timeout
+    steering: Steering
+    task: Task
     earlier: Sequence[Attempt] = ()
+    offers: list[Offer] = field(default_factory=list)
+    """What was offered in the latest round, by everyone who may be asked."""
+    _fence: int = 0
+    _rate: float | None = None
+    _winner: AttemptRun | None = None
+    _verdict: "Unmakeable | None" = None
+    _running: list[AttemptRun] = field(default_factory=list)
+    _contest: Contest | None = None
+    _starts: Sequence[Start] = ()
     _failed_at: set[str] = field(default_factory=set)
-    _not_accepted_by: dict[str, str] = field(default_factory=dict)
+    _incapable: dict[str, Unable] = field(default_factory=dict)
+    _not_accepted: dict[str, Unable] = field(default_factory=dict)
+    _unaccepted_since: float | None = None
+    _pause: float = FIRST_PAUSE
 
     async def to_the_end(self) -> None:
         """Race the job among the providers until it is over."""
-        fence = max((attempt.fence for attempt in self.earlier), default=0)
+        self._fence = max((attempt.fence for attempt in self.earlier), default=0)
+        self.run.job_runs[self.job.id] = self
         try:
-            if self.earlier and self.earlier[-1].is_open:
-                await self._take_up(self.earlier[-1])
+            await self._take_up()
             while not self.job.status.is_final:
-                fence += 1
-                await self._race(fence)
+                await self._round()
         except Unmakeable as failure:
             self._mark_failed(failure)
             await self.run.save()
@@ -88,213 +103,230 @@ class JobRun:
             # The workflow ends here. The task group cancels the other jobs now, and each has to tell its provider.
             self.run.is_breaking = True
             raise
-
-    async def _race(self, fence: int) -> None:
-        """One round: everyone offers, one claims and runs."""
-        room = self.run.room
-        ranked = self._offers()
-        line = [room.permits[offer.provider] for offer in ranked]
-        permits = await self._permit(line)
-        try:
-            offer = next(offer for offer in ranked if offer.provider == permits.provider)
-            attempt = Attempt(
-                id=new_id(),
-                workflow_id=self.run.stored.id,
-                job_id=self.job.id,
-                provider=offer.provider,
-                fence=fence,
-                started_at=now(),
-                quoted=offer.price,
-            )
-            self._show(attempt, Status.processing)
-            if await self._claim(attempt):
-                await self._attempt(attempt, room.providers[offer.provider])
         finally:
-            permits.release()
+            del self.run.job_runs[self.job.id]
 
-    async def _claim(self, attempt: Attempt) -> bool:
-        ledger = self.run.room.ledger
+    async def _round(self) -> None:
+        """Everyone offers, one wins the job and runs it."""
+        contenders = self._contenders()
+        if not contenders:
+            await self._be_patient(list(self._not_accepted.values()))
+            return
+        starts = self.run.room.field.line_up(contenders, self.task)
+        start = await self._win_place(starts)
+        if start is not None and (attempt := await self.enter(start.contender)) is not None:
+            await self._run(attempt)
+
+    async def enter(self, contender: Contender, *, hedge: bool = False) -> AttemptRun | None:
+        """Claim the job for a contender at whom a place was taken; None if the job is over by then."""
+        room = self.run.room
+        self._fence += 1
+        entry = room.field.started(contender, self.task, hedge=hedge)
+        offer = contender.offer
+        attempt = Attempt(
+            id=new_id(),
+            workflow_id=self.run.stored.id,
+            job_id=self.job.id,
+            provider=offer.provider,
+            model=offer.model,
+            fence=self._fence,
+            started_at=now(),
+            quoted=offer.price,
+            hedge=hedge,
+        )
+        attempt_run = AttemptRun(self, attempt, room.providers[offer.provider], entry)
+        if not await attempt_run.claim():
+            return None
+        if hedge:
+            self._running.append(attempt_run)
+        return attempt_run
+
+    def wins(self, attempt: AttemptRun) -> bool:
+        """An attempt has an image; False if another had one first."""
+        if self._winner is None and not self.job.status.is_final:
+            self._winner = attempt
+        return self._winner is attempt
+
+    def gives_up(self, attempt: AttemptRun) -> None:
+        """What an attempt had was no image after all."""
+        if self._winner is attempt:
+            self._winner = None
+
+    def was_accepted(self) -> None:
+        """A provider took the job on."""
+        self._unaccepted_since = None
+        self._pause = FIRST_PAUSE
+
+    def progressed(self, rate: float) -> None:
+        """A provider says how far its run is."""
+        self._rate = max(self._rate or 0.0, min(1.0, max(0.0, rate)))
+
+    def failed(self, attempt: AttemptRun, error: ProviderError, judgement: Judgement) -> None:
+        """An attempt came to nothing; what follows from that is done unless another still runs."""
+        provider, self._rate = attempt.attempt.provider, None
+        match judgement.next:
+            case Next.another if isinstance(error, Incapable):
+                self._incapable[provider] = Unable(provider, told(error), Why.cannot)
+            case Next.another if attempt.entry.contender.offer in self.offers and not isinstance(error, RateLimited):
+                self._not_accepted[provider] = Unable(provider, told(error), Why.unavailable)
+            case Next.another:
+                pass  # Its gate holds it back, or it had nothing to do with it.
+            case Next.retry:
+                self._failed_at.add(provider)
+                self.retries -= 1
+                if self.retries < 0:
+                    self._verdict = Unmakeable("failed", str(error))
+            case Next.block:
+                self._verdict = Unmakeable("blocked", str(error))
+            case Next.fail:
+                self._verdict = Unmakeable(error.name, str(error))
+        self._running = [other for other in self._running if other is not attempt]
+        is_final_for_all = isinstance(error, (Refused, InvalidJob)) and judgement.next is not Next.retry
+        if self._verdict is not None and (is_final_for_all or not self._running):
+            self._mark_failed(self._verdict)
+
+    def show(self, shown: JobAttempt) -> None:
+        """Let the owner see an attempt as it is now."""
+        others = [
+            other
+            for other in self.job.attempts or []
+            if (other.provider, other.started_at) != (shown.provider, shown.started_at)
+        ]
+        attempts = sorted([*others, shown], key=lambda other: other.started_at)
+        self.job.attempts = attempts[-MAX_SHOWN:]
+
+    def forget(self, attempt: Attempt) -> None:
+        """Do not show an attempt that is not on record."""
+        self.job.attempts = [
+            shown
+            for shown in self.job.attempts or []
+            if (shown.provider, shown.started_at) != (attempt.provider, attempt.started_at)
+        ]
+        self.run.change()
+
+    def is_called_off(self, attempt: AttemptRun) -> bool:
+        """Whether an attempt that is being cancelled is to stop for good, and not only here with the server."""
+        if self.run.is_overtaken:
+            return False
+        has_lost = self._winner not in (None, attempt) or self.job.status.is_final
+        return has_lost or self._is_over_for_all
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether the step's time is up."""
+        return self.limit.expired()
+
+    def stop_clock(self) -> None:
+        """The job is being called off: its step does not expire any more."""
+        with suppress(RuntimeError):  # of a time-out that has just passed
+            self.limit.reschedule(None)
+
+    @property
+    def _is_over_for_all(self) -> bool:
+        return self.run.cancelling or self.run.is_breaking or self.has_expired
+
+    @property
+    def outlook(self) -> Outlook:
+        """How far the job is, or when it may begin."""
+        if self._running:
+            running = self._running[0].entry.running
+            return Outlook.of_running(self._rate, running.age, running.contender.estimate.mean)
+        ahead = self._contest.ahead() if self._contest is not None else None
+        first = min(self._starts, key=lambda start: start.contender.delay, default=None)
+        if first is None:
+            return Outlook(rate=self._rate)
+        delay = first.contender.delay
+        return Outlook(preceding=ahead, starts_in=delay, ends_in=delay + first.contender.estimate.mean)
+
+    async def _run(self, *attempts: AttemptRun) -> None:
+        self._running = list(attempts)
         try:
-            return await ledger.claim(attempt, attempt.started_at + LEASE, self.run.state())
-        except asyncio.CancelledError:
-            # The claim is under way to the store and may well be won, but the provider was never called: a next
-            # process must not take that for a start that nobody knows the end of.
-            self._show_end(attempt, AttemptStatus.canceled)
-            await ledger.settle(attempt.id, Settlement(AttemptStatus.canceled), self.run.state())
-            raise
+            if len(attempts) == 1 and not self.task.hedge:
+                await attempts[0].to_the_end()
+            else:
+                await Heat(self, attempts).to_the_end()
+        finally:
+            self._running, self._rate = [], None
 
-    def _offers(self) -> list[Offer]:
-        """What providers offer, best first. Raises Unmakeable with everyone's reason when nobody is left."""
-        providers = self.run.room.providers
-        answers = [self._offer(provider) for provider in providers.values()]
-        offers = [answer for answer in answers if isinstance(answer, Offer)]
-        stand_ins = {name for name, provider in providers.items() if provider.stand_in}
-        # Ranked before those that did not accept are left out: a stand-in does not step in for an outage.
-        ranked = rank(offers, tried=self._failed_at, stand_ins=stand_ins)
-        left = [offer for offer in ranked if offer.provider not in self._not_accepted_by]
-        if not left:
-            reasons = [f"{offer.provider}: {self._not_accepted_by[offer.provider]}" for offer in ranked]
-            reasons += [f"{answer.provider}: {answer.reason}" for answer in answers if isinstance(answer, Unable)]
-            raise Unmakeable("no_provider_available", "; ".join(reasons) or "no provider is configured")
+    def _contenders(self) -> list[Contender]:
+        """Who may run the job, as they stand; nobody if everyone who offered has just declined.
+
+        Raises Unmakeable with everyone's reason when nobody could.
+        """
+        room = self.run.room
+        answers = [self._offer(provider) for provider in room.providers.values()]
+        self.offers, declined = room.field.sift(answers, self.steering)
+        if not self.offers:
+            raise self._nobody([*self._not_accepted.values(), *declined])
+        # Only now are those left out that did not accept: a stand-in does not step in for an outage.
+        left = [offer for offer in self.offers if offer.provider not in self._not_accepted]
         # Who failed has a place free at once: it would use up the retries while the others are only busy.
-        return [offer for offer in left if offer.provider not in self._failed_at] or left
+        fresh = [offer for offer in left if offer.provider not in self._failed_at] or left
+        return room.field.contenders(fresh, self.task.work)
 
     def _offer(self, provider: Provider) -> Offer | Unable:
+        if provider.name in self._incapable:
+            return self._incapable[provider.name]
         try:
             return provider.offer(self.image_job)
         except Exception as error:
             log.exception("provider %s broke on being asked about job %s", provider.name, self.job.id)
-            return Unable(provider.name, told(error))
+            return Unable(provider.name, told(error), Why.broken)
 
-    async def _permit(self, line: list[Permits]) -> Permits:
-        for permits in line:
-            if permits.try_take():
-                return permits
+    async def _win_place(self, starts: Sequence[Start], *, may_be_barred: bool = False) -> Start | None:
+        """A place at one of the contenders; None if they have to be lined up anew."""
+        race = self.run.room.field
+        future: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
+
+        def decide(start: Start | None) -> None:
+            if not future.done():
+                future.set_result(start)
+
+        contest = race.contest(starts, self.task, won=decide, barred=None if may_be_barred else lambda: decide(None))
+        if (start := contest.try_now()) is not None:
+            return start
+        if not may_be_barred and all(race.barred_for(start.offer) for start in starts):
+            left_alone = [Unable(start.offer.provider, _LEFT_ALONE, Why.unavailable) for start in starts]
+            await self._be_patient(left_alone, at_most=min(race.barred_for(start.offer) for start in starts))
+            return None
         # Nobody is free: let the owner see that the job is in line.
         self.job.status = Status.scheduled
         await self.run.save()
-        return await take_first(line)
-
-    async def _attempt(self, attempt: Attempt, provider: Provider, handle: str | None = None) -> None:
-        """Run the job at one provider, or go on with the run that `handle` names, and settle what came of it."""
-        assignment = Assignment(attempt.id, self.image_job, self.run.room.inputs.load)
+        self._contest, self._starts = contest, starts
         try:
-            if handle is None:
-                handle = await provider.start(assignment)
-                if provider.resumable:
-                    await self._remember(attempt, handle)
-            made = await self._watch(provider, handle, assignment)
-            try:
-                await self._finish(attempt, made)
-            except asyncio.CancelledError:
-                if not self.job.status.is_final:
-                    # Its bytes were being written. It has come and may be paid for: it is kept all the same.
-                    with suppress(ProviderError):
-                        await self._finish(attempt, made)
-                raise
-        except ProviderError as error:
-            await self._unsuccessful(attempt, error)
+            contest.enter()
+            return await future
         except asyncio.CancelledError:
-            if self._is_interrupted():
-                await self._stop(attempt, handle)
+            contest.leave()
+            if future.done() and not future.cancelled() and (won := future.result()) is not None:
+                race.gate(won.offer.provider).release()
             raise
-        except BadImage as error:
-            await self._unsuccessful(attempt, InvalidJob(str(error)))
-        except Exception as error:
-            log.exception("provider %s broke on job %s", provider.name, self.job.id)
-            # An adapter that breaks says nothing about the run, which may be going on and paid for.
-            kind = RunFailed if provider.free else Ambiguous
-            await self._unsuccessful(attempt, kind(f"{type(error).__name__}: {error}"))
+        finally:
+            self._contest, self._starts = None, ()
 
-    async def _remember(self, attempt: Attempt, handle: str) -> None:
-        try:
-            await self.run.room.ledger.accepted(attempt.id, handle)
-        except Exception:
-            # The run goes on, and here it can be followed. Only a next process could not; it would not repeat it.
-            log.exception("the handle of job %s at %s could not be kept", self.job.id, attempt.provider)
+    async def _be_patient(self, unable: Sequence[Unable], at_most: float = LAST_PAUSE) -> None:
+        """Wait before those who do not accept the job are asked again. Raises Unmakeable when that was often enough."""
+        clock = self.run.room.field.clock
+        if self._unaccepted_since is None:
+            self._unaccepted_since = clock.time()
+        left = self._unaccepted_since + self.run.room.rules.patience.total_seconds() - clock.time()
+        if left <= 0:
+            raise self._nobody(unable)
+        if self.job.status is not Status.scheduled:
+            self.job.status = Status.scheduled
+            await self.run.save()
+        pause = self._pause * self.run.room.field.random.uniform(0.5, 1.5)
+        self._pause = min(2 * self._pause, LAST_PAUSE)
+        await asyncio.sleep(min(pause if at_most == LAST_PAUSE else at_most, left))
+        self._not_accepted.clear()
 
-    async def _take_up(self, attempt: Attempt) -> None:
-        """Go on with an attempt of a process that is gone: never start it a second time if that could be paid."""
-        provider = self.run.room.providers.get(attempt.provider)
-        if provider is not None and provider.resumable and attempt.handle is not None:
-            try:
-                permits = await take_first([self.run.room.permits[provider.name]])
-            except asyncio.CancelledError:
-                if self._is_interrupted():
-                    await self._stop(attempt, attempt.handle)
-                raise
-            try:
-                self._show(attempt, Status.processing)
-                await self._attempt(attempt, provider, attempt.handle)
-            finally:
-                permits.release()
-        elif provider is not None and provider.free:
-            lost = Lost("the server stopped during this run")
-            self._show_end(attempt, AttemptStatus.lost, lost)
-            settlement = Settlement(AttemptStatus.lost, lost.name, told(lost), 0.0)
-            await self.run.room.ledger.settle(attempt.id, settlement, self.run.state())
-        else:
-            await self._unsuccessful(attempt, Ambiguous("the server stopped before the provider had answered"))
-
-    async def _watch(self, provider: Provider, handle: str, assignment: Assignment) -> Made:
-        async with aclosing(provider.watch(handle, assignment)) as events:  # type: ignore[type-var]
-            async for event in events:
-                if isinstance(event, Progress):
-                    self.run.progress[self.job.id] = event.rate
-                else:
-                    return event
-        raise RunFailed(f"{provider.name} ended without an image")
-
-    async def _finish(self, attempt: Attempt, made: Made) -> None:
-        """Keep the bytes, then let the job, and whatever that completes, succeed."""
-        room = self.run.room
-        try:
-            kept = await room.blobs.keep(
-                self.blob.id,
-                made.data,
-                format=self.image_job.format,
-                image_metadata=self.image_job.image_metadata,
-                provenance={"Software": f"Palio {__version__}", "Provider": attempt.provider, **made.provenance},
-            )
-        except UnreadableImage as error:
-            raise RunFailed(f"what {attempt.provider} returned is no image: {error}") from error
-        except PalioError as error:
-            raise NotKept(str(error)) from error
-        at = now()
-        self.blob.available = True
-        self.blob.width, self.blob.height = kept.width, kept.height
-        self.blob.nsfw_level = made.nsfw_level
-        finish(self.job, Status.succeeded, at)
-        self._show_end(attempt, AttemptStatus.succeeded, cost=made.cost)
-        file = KeptFile(
-            id=self.blob.id,
-            account=self.run.stored.account,
-            media_type=kept.media_type,
-            size=kept.size,
-            created_at=at,
-            expires_at=at + room.retention,
-            workflow_id=self.run.stored.id,
-            job_id=self.job.id,
-            width=kept.width,
-            height=kept.height,
-            nsfw_level=made.nsfw_level,
-            data=kept.data,
-        )
-        settlement = Settlement(AttemptStatus.succeeded, settled=made.cost)
-        try:
-            await room.ledger.settle(attempt.id, settlement, self.run.state(), file, kept.sync)
-        except Exception as error:
-            self.blob.available = False
-            reopen(self.run.document, self.step, self.job)
-            raise NotKept(str(error)) from error
-
-    async def _unsuccessful(self, attempt: Attempt, error: ProviderError) -> None:
-        """Settle a failed attempt; the kind of failure decides whether another provider may try."""
-        self._failed_at.add(attempt.provider)
-        failure: Unmakeable | None = None
-        match error:
-            case NotAccepted():
-                self._not_accepted_by[attempt.provider] = told(error)
-            case Refused():
-                failure = Unmakeable("blocked", str(error))
-            case InvalidJob() | Ambiguous() | NotKept():
-                failure = Unmakeable(error.name, str(error))
-            case _:
-                self.retries -= 1
-                if self.retries < 0:
-                    failure = Unmakeable("failed", str(error))
-        self._show_end(attempt, AttemptStatus.failed, error)
-        settlement = Settlement(AttemptStatus.failed, error.name, told(error))
-        if failure is not None:
-            self._mark_failed(failure)
-        await self.run.room.ledger.settle(attempt.id, settlement, self.run.state())
-
-    async def _stop(self, attempt: Attempt, handle: str | None) -> None:
-        """Tell the provider to stop, then record it; runs while this task is being cancelled."""
-        if self.job.status.is_final:
-            return  # The result came first and is on its way to the store.
-        self._show_end(attempt, AttemptStatus.canceled)
-        await stop(self.run.room, attempt, handle)
+    def _nobody(self, unable: Sequence[Unable]) -> "Unmakeable":
+        unable = sorted(unable, key=lambda each: each.provider)
+        self.job.declined = [
+            Decline(provider=each.provider, why=each.why.value, detail=each.reason[:1000]) for each in unable
+        ]
+        reasons = "; ".join(f"{each.provider}: {each.reason}" for each in unable)
+        return Unmakeable("no_provider_available", reasons or "no provider is configured")
 
     def _mark_failed(self, failure: "Unmakeable") -> None:
         finish(self.job, Status.failed, now())
@@ -305,58 +337,46 @@ class JobRun:
         if self.step.output is not None:
             self.step.output.errors = [*(self.step.output.errors or []), f"{failure.reason}: {detail}"]
 
-    def _is_interrupted(self) -> bool:
-        return self.run.cancelling or self.run.is_breaking or self.limit.expired()
+    async def _take_up(self) -> None:
+        """Go on with the attempts of a process that is gone."""
+        for attempt in self.earlier:
+            if attempt.status is AttemptStatus.failed and attempt.error not in _USE_NO_RETRY:
+                self._failed_at.add(attempt.provider)
+                self.retries -= 1
+        open_ = [attempt for attempt in self.earlier if attempt.is_open]
+        resumed = [attempt_run for attempt in open_ if (attempt_run := await self._resume(attempt)) is not None]
+        if resumed:
+            await self._run(*resumed)
+        elif self._verdict is not None:
+            raise self._verdict
 
-    def _show(self, attempt: Attempt, status: Status) -> None:
-        self.job.status = status
-        self.job.started_at = self.job.started_at or attempt.started_at
-        self.job.provider = attempt.provider
-        shown = JobAttempt(provider=attempt.provider, status="started", started_at=attempt.started_at)
-        self.job.attempts = [*self._shown_before(attempt), shown]
-
-    def _show_end(
-        self, attempt: Attempt, status: AttemptStatus, error: ProviderError | None = None, cost: float | None = None
-    ) -> None:
-        self.run.progress.pop(self.job.id, None)
-        shown = JobAttempt(
-            provider=attempt.provider,
-            status=status.value,
-            started_at=attempt.started_at,
-            completed_at=now(),
-            error=error.name if error is not None else None,
-            detail=told(error) if error is not None else None,
-            cost=cost,
-        )
-        self.job.attempts = [*self._shown_before(attempt), shown]
-
-    def _shown_before(self, attempt: Attempt) -> list[JobAttempt]:
-        return [shown for shown in self.job.attempts or [] if shown.started_at != attempt.started_at]
-
-
-async def stop(room: Room, attempt: Attempt, handle: str | None) -> None:
-    """Tell an attempt's provider to stop and record that, and whether, it did."""
-    provider = room.providers.get(attempt.provider)
-    detail: str | None = None
-    if provider is not None and handle is not None:
+    async def _resume(self, attempt: Attempt) -> AttemptRun | None:
+        """Hold an attempt from now on, and take a place for it; None if nobody can say any more what became of it."""
+        room = self.run.room
         try:
-            async with asyncio.timeout(CANCEL_SECONDS):
-                await provider.cancel(handle)
-        except Exception as error:
-            detail = f"cancel was asked for but not confirmed: {told(error)}"
-            log.warning("provider %s did not confirm the cancel of %s: %s", provider.name, handle, error)
-    await room.ledger.settle(attempt.id, Settlement(AttemptStatus.canceled, detail=detail))
+            if not await room.ledger.adopt(attempt.id, now() + LEASE):
+                raise self.run.overtaken(f"attempt {attempt.id} was settled by another process")
+            provider = room.providers.get(attempt.provider)
+            if provider is None:
+                gone = Ambiguous(f"there is no provider {attempt.provider} any more to ask what became of the run")
+                await room.ledger.settle(attempt.id, Settlement(AttemptStatus.failed, gone.name, told(gone)))
+                self._verdict = Unmakeable(gone.name, told(gone))
+                return None
+            answer = self._offer(provider)
+            offer = answer if isinstance(answer, Offer) else Offer(provider.name, 1.0, attempt.quoted, attempt.model)
+            [contender] = room.field.contenders([offer], self.task.work)
+            await self._win_place([Start(contender, 0.0)], may_be_barred=True)
+        except asyncio.CancelledError:
+            if self._is_over_for_all:
+                await stop(room, attempt, attempt.handle)
+            raise
+        entry = room.field.resumed(contender, self.task, (now() - attempt.started_at).total_seconds())
+        return AttemptRun(self, attempt, provider, entry, is_resumed=True)
 
 
-def told(error: Exception) -> str:
-    """What an error says, as it is kept and shown."""
-    return storable(str(error) or type(error).__name__)
+_USE_NO_RETRY = frozenset(kind.name for kind in (NotAccepted, RateLimited, Unfunded, KeyRefused, Incapable))
 
-
-class NotKept(ProviderError):
-    """The image was made but could not be stored: to have it made again would be to pay for it again."""
-
-    name = "not_kept"
+_LEFT_ALONE = "it is left alone for a while after faults"
 
 
 class Unmakeable(Exception):

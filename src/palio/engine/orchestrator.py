@@ -10,8 +10,10 @@ from palio.contract.status import Status
 from palio.contract.template import WorkflowTemplate
 from palio.engine.announcer import Announcer, within
 from palio.engine.lifecycle import end_all
+from palio.engine.outlook import Outlook
 from palio.engine.planning import Plan, template_of
 from palio.engine.room import Room
+from palio.engine.upkeep import Upkeep
 from palio.engine.workflow_run import WorkflowRun
 from palio.errors import BadRequest, TooBusy
 from palio.queue.local import LocalQueue
@@ -26,8 +28,9 @@ CANCEL_SECONDS = 2.0
 class Orchestrator:
     """Runs workflows. `serve` must be running for anything to happen."""
 
-    def __init__(self, room: Room, max_active: int) -> None:
+    def __init__(self, room: Room, upkeep: Upkeep, max_active: int) -> None:
         self.room = room
+        self._upkeep = upkeep
         self.announcer = Announcer()
         self._max_active = max_active
         self._queue = LocalQueue()
@@ -38,11 +41,13 @@ class Orchestrator:
 
     async def take_up(self) -> None:
         """Find what an earlier process left. To be done before anything new is put, or that would run twice."""
+        await self._upkeep.begin()
         self._left_behind = await self._find_left_behind()
 
     async def serve(self) -> None:
         """Run what was taken up and what comes in, until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._upkeep.go_on())
             for run in self._left_behind:
                 self._start(run, group)
             self._left_behind = []
@@ -75,10 +80,10 @@ class Orchestrator:
             run.cancel()
             await within(CANCEL_SECONDS, ending)
 
-    def progress(self, workflow_id: str) -> Mapping[str, float]:
-        """How far the jobs of a running workflow are, by job id."""
+    def outlook(self, workflow_id: str) -> Mapping[str, Outlook]:
+        """What to expect of the jobs of a running workflow, by job id."""
         run = self._active.get(workflow_id)
-        return run.progress if run is not None else {}
+        return {job_id: job_run.outlook for job_id, job_run in run.job_runs.items()} if run is not None else {}
 
     def _start(self, run: WorkflowRun, group: asyncio.TaskGroup) -> None:
         self._active[run.stored.id] = run

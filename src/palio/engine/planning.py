@@ -92,11 +92,13 @@ def template_of(document: Workflow) -> WorkflowTemplate:
                 "priority": step.priority,
                 "timeout": step.timeout,
                 "retries": step.retries,
+                "metadata": msgspec.json.decode(step.metadata),
                 "input": msgspec.json.decode(step.input),
             }
             for step in document.steps
         ],
         "arguments": msgspec.json.decode(document.arguments),
+        "metadata": msgspec.json.decode(document.metadata),
     }
     return read_template(body)
 

@@ -1,27 +1,28 @@
-"""A document as its owner reads it now: blob URLs signed anew, progress shown, mature blobs hidden if asked."""
+"""A document as its owner reads it now: blob URLs signed, progress and places in line shown, mature blobs hidden."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from palio.blobs.signing import Signer
-from palio.contract.document import Blob, Step, Workflow
+from palio.contract.document import Blob, Job, QueuePosition, Step, Workflow
 from palio.contract.instant import now
+from palio.engine.outlook import Outlook
 
 MATURE = frozenset({"r", "x", "xxx"})
 LEVELS = ("na", "pg", "pg13", "r", "x", "xxx")
 
 
 def as_read(
-    document: Workflow, signer: Signer, base_url: str, *, progress: Mapping[str, float], hide_mature: bool
+    document: Workflow, signer: Signer, base_url: str, *, outlook: Mapping[str, Outlook], hide_mature: bool
 ) -> Workflow:
     """The document with everything in it that is only true at this moment. Changes and returns `document`."""
     at = now()
     levels: set[str] = set()
     for step in document.steps:
-        if progress:
-            _show_progress(step, progress)
+        if outlook:
+            _show_outlook(step, outlook, at)
         for blob in (step.output.images if step.output is not None else None) or ():
             _sign(blob, signer, base_url, at, hide_mature)
             if blob.nsfw_level is not None:
@@ -47,11 +48,23 @@ def _sign(blob: Blob, signer: Signer, base_url: str, at: datetime, hide_mature: 
     blob.preview_url, blob.preview_url_expires_at = signer.url(base_url, blob.id, at, preview=True)
 
 
-def _show_progress(step: Step, progress: Mapping[str, float]) -> None:
+def _show_outlook(step: Step, outlook: Mapping[str, Outlook], at: datetime) -> None:
     jobs = step.jobs or []
     for job in jobs:
-        if job.id in progress:
-            job.estimated_progress_rate = round(progress[job.id], 3)
+        if (expected := outlook.get(job.id)) is not None:
+            _show_expected(job, expected, at)
     if jobs and not step.status.is_final:
         rates = [1.0 if job.status.is_final else job.estimated_progress_rate or 0.0 for job in jobs]
         step.estimated_progress_rate = round(sum(rates) / len(rates), 3)
+
+
+def _show_expected(job: Job, expected: Outlook, at: datetime) -> None:
+    if expected.rate is not None:
+        job.estimated_progress_rate = round(expected.rate, 3)
+    if expected.ends_in is not None:
+        job.queue_position = QueuePosition(
+            support="available",
+            preceding_jobs=expected.preceding,
+            start_at=None if expected.starts_in is None else at + timedelta(seconds=expected.starts_in),
+            complete_at=at + timedelta(seconds=expected.ends_in),
+        )

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from palio.contract.document import Output, Step
-from palio.contract.instant import now
+from palio.contract.image.job import ImageJob
+from palio.contract.instant import now, to_micros
 from palio.contract.json import Json, JsonObject
 from palio.contract.references import PathMissing, Reference, read_path
 from palio.contract.status import Status
+from palio.contract.steering import Steering, read_steering
 from palio.contract.step_template import StepTemplate, fill_in
 from palio.contract.steps import StepInput
 from palio.contract.steps.echo import EchoInput
@@ -20,6 +22,8 @@ from palio.engine.planning import plan
 from palio.engine.reading import with_urls
 from palio.engine.together import together
 from palio.errors import BadRequest
+from palio.race.entry import Task
+from palio.race.gate import Priority
 
 if TYPE_CHECKING:
     from palio.engine.workflow_run import WorkflowRun
@@ -83,11 +87,40 @@ class StepRun:
         jobs = step.jobs or []
         blobs = (step.output.images if step.output is not None else None) or []
         retries = DEFAULT_RETRIES if template.retries is None else min(template.retries, MAX_RETRIES)
+        steering = read_steering(template.metadata, "metadata").over(self.run.steering)
         return [
-            JobRun(self.run, step, job, image_job, blob, retries, limit, self.run.earlier[job.id])
+            JobRun(
+                run=self.run,
+                step=step,
+                job=job,
+                image_job=image_job,
+                blob=blob,
+                retries=retries,
+                limit=limit,
+                steering=steering,
+                task=self._task(image_job, steering),
+                earlier=self.run.earlier[job.id],
+            )
             for job, image_job, blob in zip(jobs, image_jobs, blobs, strict=True)
             if not job.status.is_final
         ]
+
+    def _task(self, image_job: ImageJob, steering: Steering) -> Task:
+        """How the race sees a job of this step."""
+        run, rules = self.run, self.run.room.rules
+        deadline: float | None = None
+        if steering.deadline is not None:
+            left = steering.deadline - (now() - run.document.created_at).total_seconds()
+            deadline = run.room.field.clock.time() + left
+        return Task(
+            account=run.stored.account,
+            work=image_job.work,
+            order=(Priority[self.template.priority], to_micros(run.document.created_at)),
+            objective=steering.objective or rules.objective,
+            engine=image_job.engine,
+            deadline=deadline,
+            hedge=rules.hedge_of(steering, image_job.engine),
+        )
 
     def _input(self) -> StepInput:
         if self.template.input is not None and not self.template.references:

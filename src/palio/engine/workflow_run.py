@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from palio.contract.document import Step, Workflow
 from palio.contract.instant import now
 from palio.contract.status import Status
+from palio.contract.steering import read_steering
 from palio.contract.step_template import StepTemplate
 from palio.contract.template import WorkflowTemplate
-from palio.engine.job_run import stop
+from palio.engine.attempt_run import Overtaken, stop
+from palio.engine.job_run import JobRun
 from palio.engine.lifecycle import advance, end_all
 from palio.engine.planning import Plan
 from palio.engine.room import Room
@@ -30,7 +32,7 @@ FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
 
 
 class WorkflowRun:
-    """A workflow under way. `progress` maps job ids to 0..1; it is not durable.
+    """A workflow under way. `job_runs` are its jobs that are, by their ids.
 
     `planned` are the jobs that its document has already. `earlier` are the attempts of a process that is gone,
     oldest first, if there was one.
@@ -51,9 +53,11 @@ class WorkflowRun:
         self.earlier: defaultdict[str, list[Attempt]] = defaultdict(list)
         for attempt in earlier:
             self.earlier[attempt.job_id].append(attempt)
-        self.progress: dict[str, float] = {}
+        self.steering = read_steering(template.metadata, "metadata")
+        self.job_runs: dict[str, JobRun] = {}
         self.cancelling = stored.cancel_requested
         self.is_breaking = False
+        self.is_overtaken = False
         self.is_saved = True
         self._task: asyncio.Task[object] | None = None
         self._template = template
@@ -75,6 +79,9 @@ class WorkflowRun:
             end_all(self.document, Status.canceled, now())
             self.is_saved = False
         except Exception:
+            if self.is_overtaken:
+                log.warning("workflow %s is run by another process now and left to it", self.stored.id)
+                return
             log.exception("workflow %s broke", self.stored.id)
             end_all(self.document, Status.canceled if self.cancelling else Status.failed, now())
             self.is_saved = False
@@ -86,8 +93,15 @@ class WorkflowRun:
         if self.cancelling:
             return
         self.cancelling = True
+        for job_run in self.job_runs.values():
+            job_run.stop_clock()
         if self._task is not None and not self.document.status.is_final:
             self._task.cancel()
+
+    def overtaken(self, reason: str) -> Overtaken:
+        """To be raised: from here on nothing of this workflow is changed here."""
+        self.is_overtaken = True
+        return Overtaken(reason)
 
     def state(self) -> Workflow:
         """The document, brought in line, about to be saved."""
@@ -118,7 +132,7 @@ class WorkflowRun:
     async def _stop_what_was_left(self) -> None:
         for attempts in self.earlier.values():
             for attempt in attempts:
-                if attempt.is_open:
+                if attempt.is_open and await self.room.ledger.adopt(attempt.id, now()):
                     await stop(self.room, attempt, attempt.handle)
 
     async def _run_steps(self) -> None:

@@ -1,6 +1,8 @@
-"""Time, as the race needs it: what an event loop offers, and what a simulation does too."""
+"""Time, as the race needs it: of the event loop, or of a simulation."""
 
+import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Protocol
 
 
@@ -11,8 +13,20 @@ class Timer(Protocol):
 
 
 class Clock(Protocol):
-    """Seconds of a monotonic clock, and calls at an instant. An asyncio event loop is one."""
+    """Seconds of a monotonic clock, and calls at an instant of it."""
 
     def time(self) -> float: ...
 
     def call_at(self, when: float, callback: Callable[[], object], /) -> Timer: ...
+
+
+class LoopClock:
+    """The time of this machine, and calls by the event loop that runs when they are asked for."""
+
+    def time(self) -> float:
+        """Seconds since some moment."""
+        return monotonic()
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Timer:
+        """Call back at an instant."""
+        return asyncio.get_running_loop().call_later(max(0.0, when - monotonic()), callback)

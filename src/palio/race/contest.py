@@ -25,9 +25,13 @@ class Course(Protocol):
 
 
 class Contest:
-    """A job on its way to a place. A contest is entered once, and ends by being won or left."""
+    """A job on its way to a place. A contest is entered once, and ends by being won or left.
 
-    __slots__ = ("_clock", "_course", "_starts", "_timers", "_won", "account", "is_over", "order")
+    With `barred`, it also ends, and that is called, when a place is offered by a contender that has been barred
+    since; without, that contender is entered again when it no longer is.
+    """
+
+    __slots__ = ("_barred", "_clock", "_course", "_starts", "_timers", "_won", "account", "is_over", "order")
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class Contest:
         *,
         account: str,
         order: tuple[Priority, int],
+        barred: Callable[[], object] | None = None,
     ) -> None:
         self.account = account
         self.order = order
@@ -47,6 +52,7 @@ class Contest:
         self._starts = {start.offer.provider: start for start in starts}
         self._timers: list[Timer] = []
         self._won = won
+        self._barred = barred
 
     def try_now(self) -> Start | None:
         """Win a place that is free at this moment, if there is one, without standing in line."""
@@ -75,7 +81,12 @@ class Contest:
         if self.is_over:
             return False
         if barred := self._course.barred_for(start.offer):
-            self._enter_after(start, max(barred, AGAIN))
+            if self._barred is None:
+                self._enter_after(start, max(barred, AGAIN))
+            else:
+                # The order was made when this one was thought well of.
+                self.leave()
+                self._barred()
             return False
         self.is_over = True
         self._end()

@@ -91,10 +91,6 @@ class Entry:
         """Who runs, and since when."""
         return Running(self.contender, self._clock.time() - self.began)
 
-    def resumed(self, age: float) -> None:
-        """The run began that many seconds ago, in another process."""
-        self.began -= max(0.0, age)
-
     def became_late(self) -> None:
         """It has taken longer than nearly all runs do."""
         if self._lateness is not None and not self._was_late:

@@ -73,9 +73,15 @@ class Field:
         """The contenders of a job with their head starts, best first."""
         return line_up(contenders, task.objective, self.random, self._left(task))
 
-    def contest(self, starts: Sequence[Start], task: Task, won: Callable[[Start], object]) -> Contest:
-        """A contest for the job, not entered yet."""
-        return Contest(self, self.clock, starts, won, account=task.account, order=task.order)
+    def contest(
+        self,
+        starts: Sequence[Start],
+        task: Task,
+        won: Callable[[Start], object],
+        barred: Callable[[], object] | None = None,
+    ) -> Contest:
+        """A contest for the job, not entered yet; see `Contest` for the calls."""
+        return Contest(self, self.clock, starts, won, account=task.account, order=task.order, barred=barred)
 
     def started(self, contender: Contender, task: Task, *, hedge: bool = False) -> Entry:
         """A place was taken and a run begins. Its entry has to be closed, however it ends."""
@@ -83,9 +89,13 @@ class Field:
             self._budget(task.account).withdraw(contender.price)
         elif task.hedge:
             self._budget(task.account).deposit(contender.price, task.hedge)
-        lateness = self._late_in(task.engine) if task.hedge else None
-        stand, record = self._stands[contender.offer.provider], self.record(contender.offer)
-        return Entry(contender, task, stand, record, lateness, self.clock, hedge=hedge)
+        return self._entry(contender, task, hedge=hedge)
+
+    def resumed(self, contender: Contender, task: Task, age: float) -> Entry:
+        """A place was taken for a run that began `age` seconds ago, in another process."""
+        entry = self._entry(contender, task, hedge=False)
+        entry.began -= max(0.0, age)
+        return entry
 
     def rival(self, running: Entry, offers: Iterable[Offer]) -> Contender | None:
         """The contender with whom a second attempt should start now, if any; it has a place free.
@@ -100,6 +110,10 @@ class Field:
         return choose_rival(
             running.running, rivals, task.objective, budget, self.random, share=task.hedge, left=self._left(task)
         )
+
+    def not_hedged(self, contender: Contender, task: Task) -> None:
+        """A second attempt that was to start did not: the job was over before."""
+        self._budget(task.account).give_back(contender.price)
 
     def record(self, offer: Offer) -> Record:
         """The record of a provider with the model of an offer."""
@@ -145,6 +159,11 @@ class Field:
 
     def _left(self, task: Task) -> float | None:
         return None if task.deadline is None else task.deadline - self.clock.time()
+
+    def _entry(self, contender: Contender, task: Task, *, hedge: bool) -> Entry:
+        lateness = self._late_in(task.engine) if task.hedge else None
+        stand, record = self._stands[contender.offer.provider], self.record(contender.offer)
+        return Entry(contender, task, stand, record, lateness, self.clock, hedge=hedge)
 
     def _budget(self, account: str) -> Budget:
         budget = self._budgets.get(account)

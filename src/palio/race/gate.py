@@ -133,7 +133,8 @@ class Gate:
 
     def limited(self, retry_after: float | None) -> None:
         """The provider said that it is too much."""
-        pause = self._pause if retry_after is None else min(max(0.0, retry_after), LONGEST_RETRY_AFTER)
+        # Also a vendor that says «at once» is not asked at once for ever.
+        pause = self._pause if retry_after is None else min(max(retry_after, self._pause / 4), LONGEST_RETRY_AFTER)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
         now = self._clock.time()
         if now >= self.not_before:  # Runs that started together are refused together: that is one limit, not many.

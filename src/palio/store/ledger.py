@@ -2,33 +2,59 @@
 
 An attempt is a job, a provider and a fence, and no two attempts have the same job and fence: who inserts the next
 fence of a job has claimed it, in one compare-and-set, and the attempt is on record before the provider is called.
-It is saved together with the workflow's state.
+A claim keeps others away while its lease runs; its holder renews it. Every report on an attempt names the holder, and
+one that comes from a process that no longer holds it changes nothing. It is saved together with the workflow's state.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import FromClause, bindparam, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 
 from palio.contract.document import Workflow
 from palio.contract.instant import from_micros, now, to_micros
 from palio.store.database import Database, Sync, Transaction
 from palio.store.files import KeptFile, write_file
-from palio.store.statement import Row, Statement, Value, insert_unless_there
+from palio.store.statement import Row, Statement, Value
 from palio.store.tables import attempts
 from palio.store.workflows import SAVE, saved
 
 
 class AttemptStatus(StrEnum):
-    """How far an attempt has come; all but the first two are final."""
+    """How far an attempt has come; all but the first two are final and never left."""
 
     claimed = "claimed"
+    """On record; the provider is about to be called, or has not answered yet."""
     accepted = "accepted"
+    """The provider has it, and the handle to find it again is kept."""
     succeeded = "succeeded"
+    """It made the job's image. One attempt of a job at most."""
+    surplus = "surplus"
+    """It made an image after another attempt had won."""
     failed = "failed"
     canceled = "canceled"
+    """It was stopped, as its provider confirmed."""
+    abandoned = "abandoned"
+    """It was to stop, and its provider did not confirm that it did: it may still be paid for."""
     lost = "lost"
+    """It cost nothing, and nobody knows what became of it."""
+
+
+OPEN = (AttemptStatus.claimed, AttemptStatus.accepted)
+
+
+class Report(StrEnum):
+    """What became of a report on an attempt."""
+
+    counted = "counted"
+    surplus = "surplus"
+    """It was a success, and the job had one already."""
+    stale = "stale"
+    """The attempt is over, or another process holds it: nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +70,14 @@ class Attempt:
     quoted: float | None = None
     status: AttemptStatus = AttemptStatus.claimed
     handle: str | None = None
+    model: str = ""
+    hedge: bool = False
+    error: str | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether the run may still be going on."""
-        return self.status in (AttemptStatus.claimed, AttemptStatus.accepted)
+        return self.status in OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +91,42 @@ class Settlement:
 
 
 class Ledger:
-    """The table of attempts."""
+    """The table of attempts, as one process reports to it. `holder` is the name of that process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, holder: str) -> None:
         self._database = database
+        self._holder = holder
 
     async def claim(self, attempt: Attempt, lease_until: datetime, document: Workflow) -> bool:
-        """Win a job for a provider, open its attempt and save the workflow; False, and nothing done, if lost."""
-        row = _row(attempt, lease_until)
+        """Win a job for a provider, open its attempt and save the workflow; False, and nothing done, if lost.
+
+        Nobody wins a job that has its image, nor, but for a hedge, one that is claimed while the lease runs.
+        """
+        row = _row(attempt, self._holder, lease_until)
         workflow = saved(document)
+        statement = _CLAIM_HEDGE if attempt.hedge else _CLAIM
 
         def change(transaction: Transaction) -> bool:
-            won = transaction.run(_CLAIM, row) == 1
+            won = transaction.run(statement, row) == 1
             if won:
                 transaction.run(SAVE, workflow)
             return won
 
         return await self._database.write(change)
 
+    async def adopt(self, attempt_id: str, lease_until: datetime) -> bool:
+        """Become the holder of an open attempt, whose process is gone; what that still reports counts no more."""
+        parameters = self._key(attempt_id) | {"new_lease": to_micros(lease_until)}
+        return await self._database.write(lambda transaction: transaction.run(_ADOPT, parameters)) == 1
+
+    async def renew(self, lease_until: datetime) -> int:
+        """Keep others away from everything that runs here; how much that is."""
+        parameters: dict[str, Value] = {"key_holder": self._holder, "new_lease": to_micros(lease_until)}
+        return await self._database.write(lambda transaction: transaction.run(_RENEW, parameters))
+
     async def accepted(self, attempt_id: str, handle: str) -> None:
         """Keep what the provider gave us to find the work again."""
-        parameters = {"key": attempt_id, "new_handle": handle}
+        parameters = self._key(attempt_id) | {"new_handle": handle}
         await self._database.write(lambda transaction: transaction.run(_ACCEPT, parameters))
 
     async def settle(
@@ -92,10 +136,12 @@ class Ledger:
         document: Workflow | None = None,
         file: KeptFile | None = None,
         sync: Sync | None = None,
-    ) -> None:
-        """Close an attempt; with it, keep the file it made, whose bytes `sync` makes durable, and the state."""
-        parameters: dict[str, Value] = {
-            "key": attempt_id,
+    ) -> Report:
+        """Close an attempt; with it, keep the file it made, whose bytes `sync` makes durable, and the state.
+
+        File and state are kept only if the report counts.
+        """
+        parameters: dict[str, Value] = self._key(attempt_id) | {
             "new_status": settlement.status.value,
             "new_completed_at": to_micros(now()),
             "new_error": settlement.error,
@@ -103,15 +149,19 @@ class Ledger:
             "new_settled": settlement.settled,
         }
         workflow = saved(document) if document is not None else None
+        is_success = settlement.status is AttemptStatus.succeeded
 
-        def change(transaction: Transaction) -> None:
-            transaction.run(_SETTLE, parameters)
+        def change(transaction: Transaction) -> Report:
+            if transaction.run(_WIN if is_success else _SETTLE, parameters) == 0:
+                surplus = parameters | {"new_status": AttemptStatus.surplus.value}
+                return Report.surplus if is_success and transaction.run(_SETTLE, surplus) else Report.stale
             if file is not None:
                 write_file(transaction, file)
             if workflow is not None:
                 transaction.run(SAVE, workflow)
+            return Report.counted
 
-        await self._database.write(change, sync)
+        return await self._database.write(change, sync)
 
     async def attempts(self, workflow_id: str) -> list[Attempt]:
         """Every attempt at a workflow's jobs, oldest first."""
@@ -119,79 +169,123 @@ class Ledger:
         rows = await self._database.query(lambda transaction: transaction.all(_OF_WORKFLOW, parameters))
         return [_attempt(row) for row in rows]
 
+    def _key(self, attempt_id: str) -> dict[str, Value]:
+        return {"key": attempt_id, "key_holder": self._holder}
+
 
 def storable(text: str) -> str:
     """At most 1000 characters of a text from outside, as every database can keep them."""
     return text.encode("utf-8", "replace").decode().replace("\0", "")[:1000]
 
 
-def _row(attempt: Attempt, lease_until: datetime) -> dict[str, Value]:
+def _row(attempt: Attempt, holder: str, lease_until: datetime) -> dict[str, Value]:
+    started_at = to_micros(attempt.started_at)
     return {
         "id": attempt.id,
         "workflow_id": attempt.workflow_id,
         "job_id": attempt.job_id,
         "provider": attempt.provider,
+        "model": attempt.model,
         "fence": attempt.fence,
+        "hedge": attempt.hedge,
         "status": attempt.status.value,
-        "handle": attempt.handle,
+        "holder": holder,
         "lease_until": to_micros(lease_until),
-        "started_at": to_micros(attempt.started_at),
-        "completed_at": None,
-        "error": None,
-        "detail": None,
+        "started_at": started_at,
         "quoted": attempt.quoted,
-        "settled": None,
+        "at": started_at,
     }
 
 
 def _attempt(row: Row) -> Attempt:
-    id_, workflow_id, job_id, provider, fence, started_at, quoted, status, handle = row
+    id_, workflow_id, job_id, provider, model, fence, hedge, started_at, quoted, status, handle, error = row
     return Attempt(
         id=str(id_),
         workflow_id=str(workflow_id),
         job_id=str(job_id),
         provider=str(provider),
+        model=str(model),
         fence=int(fence or 0),
+        hedge=bool(hedge),
         started_at=from_micros(int(started_at or 0)),
         quoted=None if quoted is None else float(quoted),
         status=AttemptStatus(str(status)),
         handle=None if handle is None else str(handle),
+        error=None if error is None else str(error),
     )
 
 
-_KEY = attempts.c.id == bindparam("key")
-_CLAIM = insert_unless_there(attempts)
-_ACCEPT = Statement(
-    update(attempts).where(_KEY).values(status=AttemptStatus.accepted.value, handle=bindparam("new_handle"))
+def _open(rows: FromClause) -> ColumnElement[bool]:
+    return or_(*(rows.c.status == status.value for status in OPEN))
+
+
+_ONLY_LATER = ("handle", "completed_at", "error", "detail", "settled")
+_INSERTED = tuple(column.name for column in attempts.c if column.name not in _ONLY_LATER)
+
+
+def _claim(*, hedge: bool) -> Statement:
+    """An insert of an attempt, unless its fence is taken or another attempt at the job keeps it away."""
+    others = attempts.alias("others")
+    keeps_away = others.c.status == AttemptStatus.succeeded.value
+    if not hedge:
+        keeps_away |= _open(others) & (others.c.lease_until > bindparam("at"))
+    is_kept_away = select(others.c.id).where(others.c.job_id == bindparam("job_id"), keeps_away).exists()
+    values = select(*(bindparam(name, type_=attempts.c[name].type) for name in _INSERTED)).where(~is_kept_away)
+
+    def build(dialect: str) -> ClauseElement:
+        insert = postgresql_insert if dialect == "postgresql" else sqlite_insert
+        return insert(attempts).from_select(_INSERTED, values).on_conflict_do_nothing()
+
+    return Statement(build)
+
+
+_IS_OPEN = (attempts.c.id == bindparam("key")) & _open(attempts)
+_IS_MINE = _IS_OPEN & (attempts.c.holder == bindparam("key_holder"))
+
+_CLAIM = _claim(hedge=False)
+_CLAIM_HEDGE = _claim(hedge=True)
+_ADOPT = Statement(
+    update(attempts).where(_IS_OPEN).values(holder=bindparam("key_holder"), lease_until=bindparam("new_lease"))
 )
-_SETTLE = Statement(
+_RENEW = Statement(
     update(attempts)
-    .where(_KEY)
-    .values(
-        status=bindparam("new_status"),
-        completed_at=bindparam("new_completed_at"),
-        error=bindparam("new_error"),
-        detail=bindparam("new_detail"),
-        settled=bindparam("new_settled"),
-    )
+    .where(attempts.c.holder == bindparam("key_holder"), _open(attempts))
+    .values(lease_until=bindparam("new_lease"))
+)
+_ACCEPT = Statement(
+    update(attempts).where(_IS_MINE).values(status=AttemptStatus.accepted.value, handle=bindparam("new_handle"))
+)
+_END: dict[str, ColumnElement[object]] = {
+    "status": bindparam("new_status"),
+    "completed_at": bindparam("new_completed_at"),
+    "error": bindparam("new_error"),
+    "detail": bindparam("new_detail"),
+    "settled": bindparam("new_settled"),
+}
+_SETTLE = Statement(update(attempts).where(_IS_MINE).values(_END))
+_OTHERS = attempts.alias("others")
+_HAS_WINNER = (
+    select(_OTHERS.c.id)
+    .where(_OTHERS.c.job_id == attempts.c.job_id, _OTHERS.c.status == AttemptStatus.succeeded.value)
+    .exists()
+)
+_WIN = Statement(update(attempts).where(_IS_MINE, ~_HAS_WINNER).values(_END))
+_SHOWN = (
+    "id",
+    "workflow_id",
+    "job_id",
+    "provider",
+    "model",
+    "fence",
+    "hedge",
+    "started_at",
+    "quoted",
+    "status",
+    "handle",
+    "error",
 )
 _OF_WORKFLOW = Statement(
-    select(
-        *(
-            attempts.c[name]
-            for name in (
-                "id",
-                "workflow_id",
-                "job_id",
-                "provider",
-                "fence",
-                "started_at",
-                "quoted",
-                "status",
-                "handle",
-            )
-        )
-    )
+    select(*(attempts.c[name] for name in _SHOWN))
     .where(attempts.c.workflow_id == bindparam("key"))
     .order_by(attempts.c.started_at, attempts.c.fence)
 )

@@ -4,11 +4,13 @@ import sqlite3
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from palio.contract.identity import new_id
 from palio.errors import SetupError
 from palio.store.database import Database
 from palio.store.files import Files
 from palio.store.ledger import Ledger
 from palio.store.migrate import migrate
+from palio.store.records import Records
 from palio.store.tokens import Tokens
 from palio.store.workflows import Workflows
 
@@ -30,7 +32,8 @@ class Store:
             self.database.close()
             raise
         self.workflows = Workflows(self.database)
-        self.ledger = Ledger(self.database)
+        self.ledger = Ledger(self.database, holder=new_id())
+        self.records = Records(self.database)
         self.files = Files(self.database)
         self.tokens = Tokens(self.database)
 

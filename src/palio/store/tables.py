@@ -21,9 +21,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    literal_column,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration."""
 
 metadata = MetaData(
@@ -85,9 +87,13 @@ attempts = Table(
     Column("workflow_id", Text, ForeignKey("workflows.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("job_id", Text, nullable=False),
     Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False, server_default=""),
     Column("fence", Integer, nullable=False),
+    Column("hedge", Boolean, nullable=False, server_default=false()),
     Column("status", Text, nullable=False),
     Column("handle", Text),
+    # The process that reports on the attempt, and until when its claim keeps others away unless it is renewed.
+    Column("holder", Text, nullable=False, server_default=""),
     Column("lease_until", BigInteger, nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("completed_at", BigInteger),
@@ -98,6 +104,9 @@ attempts = Table(
     # Who inserts a job's next fence has claimed it: this is the one compare-and-set of the race.
     UniqueConstraint("job_id", "fence"),
 )
+# Whatever races, a job has one winner.
+_WON = attempts.c.status == literal_column("'succeeded'")
+Index("ix_attempts_winner", attempts.c.job_id, unique=True, sqlite_where=_WON, postgresql_where=_WON)
 
 blobs = Table(
     "blobs",
@@ -116,12 +125,22 @@ blobs = Table(
     Column("data", LargeBinary),
 )
 
+records = Table(
+    "records",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("data", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
 tokens = Table(
     "tokens",
     metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("hash", Text, nullable=False, unique=True),
+    Column("operator", Boolean, nullable=False, server_default=false()),
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
 )

@@ -22,8 +22,17 @@ class TokenInfo:
 
     id: str
     name: str
+    operator: bool
     created_at: datetime
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who a token speaks for. An operator may also see the server's providers and what they cost."""
+
+    id: str
+    operator: bool
 
 
 class Tokens:
@@ -32,13 +41,14 @@ class Tokens:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, name: str) -> str:
+    def create(self, name: str, *, operator: bool = False) -> str:
         """A new token, which cannot be read again."""
         token = PREFIX + secrets.token_urlsafe(32)
         row: dict[str, Value] = {
             "id": new_id(),
             "name": name,
             "hash": hash_token(token),
+            "operator": operator,
             "created_at": to_micros(now()),
             "revoked_at": None,
         }
@@ -55,10 +65,10 @@ class Tokens:
         parameters: dict[str, Value] = {"named": name_or_id, "new_revoked_at": to_micros(now())}
         return self._database.apply(lambda transaction: transaction.run(_REVOKE, parameters))
 
-    async def account(self, token: str) -> str | None:
+    async def account(self, token: str) -> Account | None:
         """The account of a valid token."""
         row = await self._database.read(_BY_HASH, {"key": hash_token(token)})
-        return str(row[0]) if row is not None else None
+        return Account(str(row[0]), bool(row[1])) if row is not None else None
 
 
 def hash_token(token: str) -> str:
@@ -67,10 +77,11 @@ def hash_token(token: str) -> str:
 
 
 def _token(row: Row) -> TokenInfo:
-    id_, name, created_at, revoked_at = row
+    id_, name, operator, created_at, revoked_at = row
     return TokenInfo(
         id=str(id_),
         name=str(name),
+        operator=bool(operator),
         created_at=from_micros(int(created_at or 0)),
         revoked_at=None if revoked_at is None else from_micros(int(revoked_at)),
     )
@@ -78,7 +89,9 @@ def _token(row: Row) -> TokenInfo:
 
 _INSERT = Statement(insert(tokens))
 _ALL = Statement(
-    select(tokens.c.id, tokens.c.name, tokens.c.created_at, tokens.c.revoked_at).order_by(tokens.c.created_at)
+    select(tokens.c.id, tokens.c.name, tokens.c.operator, tokens.c.created_at, tokens.c.revoked_at).order_by(
+        tokens.c.created_at
+    )
 )
 _REVOKE = Statement(
     update(tokens)
@@ -88,4 +101,6 @@ _REVOKE = Statement(
     )
     .values(revoked_at=bindparam("new_revoked_at"))
 )
-_BY_HASH = Statement(select(tokens.c.id).where(tokens.c.hash == bindparam("key"), tokens.c.revoked_at.is_(None)))
+_BY_HASH = Statement(
+    select(tokens.c.id, tokens.c.operator).where(tokens.c.hash == bindparam("key"), tokens.c.revoked_at.is_(None))
+)

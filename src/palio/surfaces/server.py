@@ -5,9 +5,10 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from datetime import timedelta
+from random import Random
 from typing import Literal
 
 import uvicorn
@@ -20,14 +21,22 @@ from palio.blobs.keys import load_or_create_key
 from palio.blobs.objects import ObjectStore
 from palio.blobs.service import Blobs
 from palio.blobs.signing import Signer
+from palio.contract.steering import Objective
 from palio.engine.inputs import Inputs
 from palio.engine.orchestrator import Orchestrator
 from palio.engine.retention import sweep_for_ever
-from palio.engine.room import Room
+from palio.engine.room import RaceRules, Room
 from palio.engine.service import WorkflowService
+from palio.engine.upkeep import Upkeep
 from palio.errors import PalioError, SetupError
 from palio.observe.logs import set_up_logs
+from palio.providers.base import Provider
 from palio.providers.registry import configured
+from palio.race.clock import LoopClock
+from palio.race.failures import Policy
+from palio.race.field import Field
+from palio.race.gate import Rate
+from palio.race.stand import Entrant
 from palio.settings import Settings
 from palio.store.store import Store
 from palio.surfaces.rest.accounts import Accounts
@@ -73,17 +82,26 @@ class Palio:
         )
         self._retention = timedelta(days=settings.retention_days)
         inputs = Inputs(self._blobs)
+        field = Field(_entrants(settings, self._providers), LoopClock(), Random())  # noqa: S311 - no secrets
         room = Room(
             workflows=store.workflows,
             ledger=store.ledger,
             blobs=self._blobs,
             inputs=inputs,
             providers=self._providers,
+            field=field,
             base_url=settings.public_url or address,
             retention=self._retention,
             step_timeout=settings.step_timeout,
+            rules=RaceRules(
+                objective=Objective(settings.race.objective),
+                hedge=settings.race.hedge,
+                hedge_for=frozenset(settings.race.hedge_for),
+                patience=settings.race.patience,
+            ),
         )
-        self.orchestrator = Orchestrator(room, settings.max_active_workflows)
+        upkeep = Upkeep(field, store.ledger, store.records)
+        self.orchestrator = Orchestrator(room, upkeep, settings.max_active_workflows)
         self.app = self._application(inputs)
 
     async def serve(self, listening: socket.socket) -> None:
@@ -149,6 +167,23 @@ class Palio:
             f"Palio is ready at {self._address}  (data: {settings.data}, token: {settings.token_file})",
             file=sys.stderr,
             flush=True,
+        )
+
+
+def _entrants(settings: Settings, providers: Mapping[str, Provider]) -> Iterator[Entrant]:
+    """The providers as the race knows them."""
+    for name, provider in providers.items():
+        chosen = settings.providers.get(name)
+        yield Entrant(
+            name=name,
+            places=provider.concurrency,
+            rate=Rate(*chosen.rate) if chosen is not None and chosen.rate is not None else None,
+            quality=chosen.quality if chosen is not None else 0.0,
+            stand_in=provider.stand_in,
+            policy=Policy(
+                shop_refusals=chosen is not None and chosen.on_refusal == "next",
+                repeat_ambiguous=provider.free or (chosen is not None and chosen.on_ambiguous == "next"),
+            ),
         )
 
 

@@ -11,17 +11,17 @@ from palio.store.store import Store
 from palio.store.tokens import TokenInfo, Tokens
 
 FIRST = "default"
-"""The name of the token that the first start makes."""
+"""The name of the token that the first start makes, for whoever runs the server."""
 
 MAX_NAME = 200
 
 
-def create_token(settings: Settings, name: str) -> str:
+def create_token(settings: Settings, name: str, *, operator: bool = False) -> str:
     """Make a token and return it, the only time that it can be seen. Raises SetupError."""
     if not name.strip() or len(name) > MAX_NAME:
         raise SetupError(f"a token's name has 1 to {MAX_NAME} characters")
     with _tokens(settings) as tokens:
-        return tokens.create(name)
+        return tokens.create(name, operator=operator)
 
 
 def list_tokens(settings: Settings) -> Sequence[TokenInfo]:
@@ -63,7 +63,7 @@ def ensure_first_token(settings: Settings, tokens: Tokens) -> None:
     passing.unlink(missing_ok=True)
     descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(tokens.create(FIRST) + "\n")
+        file.write(tokens.create(FIRST, operator=True) + "\n")
     passing.replace(settings.token_file)
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 from palio.blobs.fetch import Fetcher, FetchPolicy
 from palio.blobs.images import ImageLimits
@@ -20,9 +21,14 @@ from palio.contract.template import WorkflowTemplate, read_template
 from palio.engine.inputs import Inputs
 from palio.engine.orchestrator import Orchestrator
 from palio.engine.planning import Plan, new_document, plan_ahead
-from palio.engine.room import Room
+from palio.engine.room import RaceRules, Room
 from palio.engine.service import WorkflowService
+from palio.engine.upkeep import Upkeep
 from palio.providers.base import Provider
+from palio.race.clock import LoopClock
+from palio.race.failures import Policy
+from palio.race.field import Field
+from palio.race.stand import Entrant
 from palio.store.database import Transaction, sqlite_url
 from palio.store.ledger import Attempt
 from palio.store.store import Store
@@ -152,7 +158,14 @@ class Engine:
 
 @asynccontextmanager
 async def engine(
-    data: Path, *providers: Provider, max_active: int = 1000, step_timeout: float = 60, serve: bool = True
+    data: Path,
+    *providers: Provider,
+    max_active: int = 1000,
+    step_timeout: float = 60,
+    serve: bool = True,
+    patience: float = 0,
+    rules: RaceRules | None = None,
+    policies: Mapping[str, Policy] | None = None,
 ) -> AsyncIterator[Engine]:
     """A running engine on a data folder, stopped at the end."""
     store = Store(sqlite_url(data))
@@ -160,17 +173,20 @@ async def engine(
     signer = Signer(bytes(32), timedelta(days=1))
     blobs = Blobs(objects, store.files.data, signer, ImageLimits(), Fetcher(FetchPolicy()))
     inputs = Inputs(blobs)
+    field = Field((_entrant(provider, policies or {}) for provider in providers), LoopClock(), Random(7))
     room = Room(
         workflows=store.workflows,
         ledger=store.ledger,
         blobs=blobs,
         inputs=inputs,
         providers={provider.name: provider for provider in providers},
+        field=field,
         base_url="http://palio.test",
         retention=timedelta(days=30),
         step_timeout=timedelta(seconds=step_timeout),
+        rules=rules or RaceRules(patience=timedelta(seconds=patience)),
     )
-    orchestrator = Orchestrator(room, max_active)
+    orchestrator = Orchestrator(room, Upkeep(field, store.ledger, store.records), max_active)
     await orchestrator.take_up()
     started = Engine(store, blobs, orchestrator, WorkflowService(store.workflows, orchestrator, inputs, 100))
     if serve:
@@ -181,6 +197,11 @@ async def engine(
         await started.stop()
         await blobs.close()
         store.close()
+
+
+def _entrant(provider: Provider, policies: Mapping[str, Policy]) -> Entrant:
+    policy = policies.get(provider.name, Policy(repeat_ambiguous=provider.free))
+    return Entrant(provider.name, provider.concurrency, stand_in=provider.stand_in, policy=policy)
 
 
 async def soon(is_so: Callable[[], bool]) -> None:

@@ -14,7 +14,7 @@ S = Status
 
 
 async def test_no_provider_gets_more_runs_at_a_time_than_it_can_take(tmp_path: Path) -> None:
-    small, large = Painter("small", concurrency=2), Painter("large", concurrency=5, price=1)
+    small, large = Painter("small", concurrency=2), Painter("large", concurrency=5, price=0.0101)
     async with engine(tmp_path, small, large) as palio:
         workflows = [await palio.submit(image(quantity=4)) for _ in range(10)]
         ended = [await palio.end_of(workflow_id) for workflow_id in workflows]
@@ -40,7 +40,7 @@ async def test_a_job_in_line_shows_that_it_is(tmp_path: Path) -> None:
 
 
 async def test_who_is_free_takes_what_the_best_has_no_place_for(tmp_path: Path) -> None:
-    best, second = Painter("best", concurrency=1), Painter("second", price=1)
+    best, second = Painter("best", concurrency=1), Painter("second", price=0.0105)
     best.gate.clear()
     async with engine(tmp_path, best, second) as palio:
         waiting = await palio.submit(image())
@@ -50,6 +50,21 @@ async def test_who_is_free_takes_what_the_best_has_no_place_for(tmp_path: Path) 
 
         best.gate.set()
         assert jobs(await palio.end_of(waiting))[0].provider == "best"
+
+
+async def test_who_costs_more_leaves_the_best_the_time_that_the_money_is_worth(tmp_path: Path) -> None:
+    best, dear = Painter("best", concurrency=1), Painter("dear", price=1)
+    best.gate.clear()
+    async with engine(tmp_path, best, dear) as palio:
+        first, second = await palio.submit(image()), await palio.submit(image())
+        await soon(lambda: best.running > 0)
+        await palio.until(second, lambda d: d.status is S.scheduled)
+
+        best.gate.set()
+
+        ended = [await palio.end_of(workflow_id) for workflow_id in (first, second)]
+    assert [jobs(document)[0].provider for document in ended] == ["best", "best"]
+    assert dear.started == []
 
 
 async def test_a_stand_in_is_asked_only_when_nobody_else_offers(tmp_path: Path) -> None:

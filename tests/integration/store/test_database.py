@@ -23,7 +23,14 @@ BY_NAME = Statement(select(tokens.c.id).where(tokens.c.name == bindparam("key"))
 
 def keep(name: str, hash_: str | None = None) -> Change[str]:
     """A change that inserts a token and gives back its name; a hash that is taken cannot be inserted."""
-    row: dict[str, Value] = {"id": name, "name": name, "hash": hash_ or name, "created_at": 0, "revoked_at": None}
+    row: dict[str, Value] = {
+        "id": name,
+        "name": name,
+        "hash": hash_ or name,
+        "created_at": 0,
+        "operator": False,
+        "revoked_at": None,
+    }
 
     def change(transaction: Transaction) -> str:
         transaction.run(INSERT, row)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from palio.contract.document import Workflow
 from palio.contract.identity import new_id
 from palio.contract.status import Status
 from palio.store.files import KeptFile
-from palio.store.ledger import Attempt, AttemptStatus, Settlement
+from palio.store.ledger import Attempt, AttemptStatus, Report, Settlement
 from palio.store.store import Store
 
 
@@ -74,9 +75,93 @@ class TestClaims:
         assert (await load(store, document.id or "")).status is Status.processing
         assert len(await store.ledger.attempts(document.id or "")) == 1
 
+    async def test_a_claim_keeps_others_away_until_its_lease_is_over(self, store: Store, document: Workflow) -> None:
+        first, second, third = (attempt(document, fence) for fence in (1, 2, 3))
+        assert await store.ledger.claim(first, NOON + timedelta(seconds=2.5), document)
+
+        assert not await store.ledger.claim(second, NOON, document)  # begins a second after noon
+        assert await store.ledger.claim(third, NOON, document)  # begins three seconds after noon
+
+    async def test_a_hedge_is_not_kept_away(self, store: Store, document: Workflow) -> None:
+        assert await store.ledger.claim(attempt(document), NOON + timedelta(hours=1), document)
+
+        assert await store.ledger.claim(replace(attempt(document, 2), hedge=True), NOON, document)
+
+    @pytest.mark.parametrize("hedge", [False, True])
+    async def test_a_job_that_has_its_image_is_claimed_no_more(
+        self, store: Store, document: Workflow, hedge: bool
+    ) -> None:
+        won = attempt(document)
+        await claim(store, won, document)
+        await store.ledger.settle(won.id, Settlement(AttemptStatus.succeeded), document)
+
+        assert not await claim(store, replace(attempt(document, 2), hedge=hedge), document)
+
     async def test_jobs_are_claimed_independently(self, store: Store, document: Workflow) -> None:
         assert await claim(store, attempt(document, job_id="a"), document)
         assert await claim(store, attempt(document, job_id="b"), document)
+
+
+class TestReports:
+    async def test_of_two_successes_one_wins_and_the_other_is_surplus(
+        self, open_store: Callable[[], Store], store: Store, document: Workflow
+    ) -> None:
+        both = [attempt(document), replace(attempt(document, 2), hedge=True)]
+        for opened in both:
+            await claim(store, opened, document)
+        files = [KeptFile(f"blob{n}", ACCOUNT, "image/png", 1, NOON, NOON, document.id, "job") for n in (0, 1)]
+
+        reports = await asyncio.gather(
+            *(
+                store.ledger.settle(opened.id, Settlement(AttemptStatus.succeeded, settled=0.02), document, file)
+                for opened, file in zip(both, files, strict=True)
+            )
+        )
+
+        assert sorted(reports) == [Report.counted, Report.surplus]
+        kept = await store.ledger.attempts(document.id or "")
+        assert sorted(each.status for each in kept) == [AttemptStatus.succeeded, AttemptStatus.surplus]
+        assert [await store.files.load(file.id) is not None for file in files] == [
+            report is Report.counted for report in reports
+        ]
+
+    @pytest.mark.parametrize("status", [AttemptStatus.succeeded, AttemptStatus.failed])
+    async def test_one_on_an_attempt_that_is_over_changes_nothing(
+        self, store: Store, document: Workflow, status: AttemptStatus
+    ) -> None:
+        opened = attempt(document)
+        await claim(store, opened, document)
+        await store.ledger.settle(opened.id, Settlement(AttemptStatus.canceled))
+        document.status = Status.succeeded
+
+        assert await store.ledger.settle(opened.id, Settlement(status), document) is Report.stale
+
+        [kept] = await store.ledger.attempts(document.id or "")
+        assert kept.status is AttemptStatus.canceled
+        assert (await load(store, document.id or "")).status is not Status.succeeded
+
+    async def test_one_of_a_process_that_no_longer_holds_the_attempt_changes_nothing(
+        self, open_store: Callable[[], Store], store: Store, document: Workflow
+    ) -> None:
+        opened, other = attempt(document), open_store()
+        await claim(store, opened, document)
+
+        assert await other.ledger.adopt(opened.id, NOON + timedelta(hours=1))
+        await store.ledger.accepted(opened.id, "stale")
+        report = await store.ledger.settle(opened.id, Settlement(AttemptStatus.succeeded), document)
+
+        assert report is Report.stale
+        [kept] = await store.ledger.attempts(document.id or "")
+        assert (kept.handle, kept.is_open) == (None, True)
+        assert (await store.ledger.renew(NOON), await other.ledger.renew(NOON)) == (0, 1)
+        assert await other.ledger.settle(opened.id, Settlement(AttemptStatus.succeeded), document) is Report.counted
+
+    async def test_what_is_over_cannot_be_adopted(self, store: Store, document: Workflow) -> None:
+        opened = attempt(document)
+        await claim(store, opened, document)
+        await store.ledger.settle(opened.id, Settlement(AttemptStatus.lost))
+
+        assert not await store.ledger.adopt(opened.id, NOON)
 
 
 class TestAttempts:

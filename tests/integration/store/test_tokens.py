@@ -12,6 +12,7 @@ from tests.conftest import PALIO, environment
 from tests.integration.store.documents import recorded
 
 from palio.store.store import Store
+from palio.store.tokens import Account
 
 
 async def test_a_token_is_an_account(store: Store) -> None:
@@ -20,7 +21,7 @@ async def test_a_token_is_an_account(store: Store) -> None:
     accounts = [await store.tokens.account(token) for token in (ann, bob)]
 
     assert ann.startswith("palio_")
-    assert accounts == [info.id for info in store.tokens.list()]
+    assert accounts == [Account(info.id, operator=False) for info in store.tokens.list()]
     assert await store.tokens.account(ann + "x") is None
     assert await store.tokens.account("") is None
 

@@ -8,6 +8,7 @@ import pytest
 from palio.blobs.signing import Signer
 from palio.contract.document import Blob, Cost, CostTips, Job, Output, Step, Tips, Workflow
 from palio.contract.status import Status
+from palio.engine.outlook import Outlook
 from palio.engine.reading import as_read, with_urls
 
 BASE = "https://palio.example"
@@ -53,7 +54,7 @@ def image(letter: str, **members: str) -> Blob:
 
 
 def test_every_image_and_its_preview_get_a_signed_url():
-    read = as_read(workflow(step(image("A"), image("B"))), SIGNER, BASE, progress={}, hide_mature=False)
+    read = as_read(workflow(step(image("A"), image("B"))), SIGNER, BASE, outlook={}, hide_mature=False)
 
     for blob in read.steps[0].output.images:
         for url, preview in ((blob.url, False), (blob.preview_url, True)):
@@ -68,7 +69,7 @@ def test_every_image_and_its_preview_get_a_signed_url():
 )
 def test_mature_means_r_and_up(level, hidden):
     (blob,) = (
-        as_read(workflow(step(image("A", nsfw_level=level))), SIGNER, BASE, progress={}, hide_mature=True)
+        as_read(workflow(step(image("A", nsfw_level=level))), SIGNER, BASE, outlook={}, hide_mature=True)
         .steps[0]
         .output.images
     )
@@ -79,7 +80,7 @@ def test_mature_means_r_and_up(level, hidden):
 
 def test_a_blocked_image_has_no_url_whoever_reads():
     blocked = image("A", blocked_reason="no")
-    read = as_read(workflow(step(blocked)), SIGNER, BASE, progress={}, hide_mature=False)
+    read = as_read(workflow(step(blocked)), SIGNER, BASE, outlook={}, hide_mature=False)
 
     assert (blocked.available, blocked.url, blocked.preview_url) == (False, None, None)
     assert read.steps[0].output.images == [blocked]
@@ -88,11 +89,11 @@ def test_a_blocked_image_has_no_url_whoever_reads():
 def test_the_level_of_a_workflow_is_the_highest_of_its_images():
     steps = [step(image("A", nsfw_level="pg"), image("B", nsfw_level="r")), step(image("C", nsfw_level="pg13"))]
 
-    assert as_read(workflow(*steps), SIGNER, BASE, progress={}, hide_mature=True).nsfw_level == "r"
+    assert as_read(workflow(*steps), SIGNER, BASE, outlook={}, hide_mature=True).nsfw_level == "r"
 
 
 def test_without_levels_what_the_owner_allows_is_not_taken_for_one():
-    read = as_read(workflow(step(image("A")), nsfw_level="xxx"), SIGNER, BASE, progress={}, hide_mature=False)
+    read = as_read(workflow(step(image("A")), nsfw_level="xxx"), SIGNER, BASE, outlook={}, hide_mature=False)
 
     assert read.nsfw_level is None
 
@@ -102,7 +103,7 @@ def test_the_progress_of_a_step_is_that_of_its_jobs():
     jobs.append(Job(id="c", status=Status.succeeded, cost=1))
     running = step(status=Status.processing, jobs=jobs)
 
-    as_read(workflow(running), SIGNER, BASE, progress={"a": 0.5}, hide_mature=False)
+    as_read(workflow(running), SIGNER, BASE, outlook={"a": Outlook(rate=0.5)}, hide_mature=False)
 
     assert [job.estimated_progress_rate for job in jobs] == [0.5, None, None]
     assert running.estimated_progress_rate == 0.5

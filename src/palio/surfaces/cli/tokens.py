@@ -1,11 +1,14 @@
 """`palio token`: who may use the server. Works on its database, so also while it runs."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from palio.surfaces.cli.columns import columns
 from palio.surfaces.cli.options import Config, Data
+
+if TYPE_CHECKING:
+    from palio.store.tokens import TokenInfo
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke tokens (on the server's machine).")
 
@@ -13,6 +16,9 @@ app = typer.Typer(no_args_is_help=True, help="Create, list and revoke tokens (on
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whom or what the token is for.")],
+    operator: Annotated[
+        bool, typer.Option("--operator", help="May also see providers, their health and what they cost.")
+    ] = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
@@ -20,7 +26,7 @@ def create(
     from palio.settings import load_settings
     from palio.surfaces.tokens import create_token
 
-    typer.echo(create_token(load_settings({"data": data}, config), name))
+    typer.echo(create_token(load_settings({"data": data}, config), name, operator=operator))
 
 
 @app.command("list")
@@ -30,7 +36,7 @@ def list_(data: Data = None, config: Config = None) -> None:
     from palio.surfaces.tokens import list_tokens
 
     rows = [
-        (str(token.id), token.name, f"{token.created_at:%Y-%m-%d %H:%M}", "revoked" if token.revoked_at else "")
+        (str(token.id), token.name, f"{token.created_at:%Y-%m-%d %H:%M}", _state(token))
         for token in list_tokens(load_settings({"data": data}, config))
     ]
     typer.echo(columns([("ID", "NAME", "CREATED", ""), *rows]))
@@ -48,3 +54,7 @@ def revoke(
 
     revoke_token(load_settings({"data": data}, config), token)
     typer.echo(f"Revoked {token}", err=True)
+
+
+def _state(token: "TokenInfo") -> str:
+    return "revoked" if token.revoked_at else "operator" if token.operator else ""

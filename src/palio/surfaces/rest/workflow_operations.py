@@ -12,6 +12,7 @@ from palio.contract.image.friendly import from_friendly
 from palio.contract.json import JsonObject
 from palio.contract.members import MAX_TAGS
 from palio.contract.query import Cursor, read_flag, read_instant, read_status, read_take, read_wait
+from palio.engine.outlook import Outlook
 from palio.engine.reading import as_read
 from palio.engine.service import WorkflowService
 from palio.errors import BadRequest, NotFound
@@ -307,11 +308,11 @@ class WorkflowOperations:
         return json_reply(self._read(request, stored, hide), status)
 
     def _read(self, request: Request, stored: Stored, hide: bool) -> Workflow:
-        progress: Mapping[str, float] = {}
+        outlook: Mapping[str, Outlook] = {}
         if not stored.document.status.is_final:
-            progress = self._service.orchestrator.progress(stored.id)
+            outlook = self._service.orchestrator.outlook(stored.id)
         base = base_url(request, self._public_url)
-        return as_read(stored.document, self._signer, base, progress=progress, hide_mature=hide)
+        return as_read(stored.document, self._signer, base, outlook=outlook, hide_mature=hide)
 
 
 def _step(document: Workflow, name: str) -> Step:

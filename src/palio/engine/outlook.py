@@ -1,0 +1,22 @@
+"""What a job that is not over can be expected to do next; known to the process that runs it, and never stored."""
+
+from dataclasses import dataclass
+
+NEARLY = 0.95
+"""A run that takes longer than expected is shown as that far at most, unless its provider says more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How far a run is (0..1), or how many jobs are before it; seconds until it may begin and end."""
+
+    rate: float | None = None
+    preceding: int | None = None
+    starts_in: float | None = None
+    ends_in: float | None = None
+
+    @classmethod
+    def of_running(cls, said: float | None, age: float, expected: float) -> "Outlook":
+        """A run `age` seconds old, expected to take so many, of which its provider says how far it is."""
+        rate = min(NEARLY, age / expected) if said is None and expected > 0 else said
+        return cls(rate=rate, ends_in=max(0.0, expected - age))
