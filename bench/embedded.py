@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import uvloop
 import worker
@@ -26,7 +27,11 @@ from palio.engine.inputs import Inputs
 from palio.engine.orchestrator import Orchestrator
 from palio.engine.room import Room
 from palio.engine.service import WorkflowService
+from palio.engine.upkeep import Upkeep
 from palio.providers.scripted import Scripted
+from palio.race.clock import LoopClock
+from palio.race.field import Field
+from palio.race.stand import Entrant
 from palio.store.store import Store
 
 ACCOUNT = "bench"
@@ -54,17 +59,20 @@ async def _engine(store: Store, data: Path) -> AsyncIterator[WorkflowService]:
         objects, store.files.data, Signer(bytes(32), timedelta(days=1)), ImageLimits(), Fetcher(FetchPolicy())
     )
     inputs = Inputs(blobs)
+    provider = Scripted("zero", 1000, None, {"tiny": True})
+    field = Field([Entrant(provider.name, provider.concurrency)], LoopClock(), Random())  # noqa: S311
     room = Room(
         workflows=store.workflows,
         ledger=store.ledger,
         blobs=blobs,
         inputs=inputs,
-        providers={"zero": Scripted("zero", 1000, None, {"tiny": True})},
+        providers={provider.name: provider},
+        field=field,
         base_url="http://palio.bench",
         retention=timedelta(days=30),
         step_timeout=timedelta(minutes=10),
     )
-    orchestrator = Orchestrator(room, max_active=1000)
+    orchestrator = Orchestrator(room, Upkeep(field, store.ledger, store.records), max_active=1000)
     await orchestrator.take_up()
     serving = asyncio.ensure_future(orchestrator.serve())
     try:

@@ -241,6 +241,7 @@ class AttemptRun:
         if report is not Report.counted:
             raise job_run.run.overtaken(f"job {self.attempt.job_id} was brought to its end by another process")
         self.entry.succeeded(made.cost)
+        job_run.run.tell_if_over()
 
     async def _fail(self, error: ProviderError) -> None:
         """Settle a failed attempt; the kind of failure decides what becomes of its job."""
@@ -270,6 +271,7 @@ class AttemptRun:
         self._is_settled = True
         status, detail = await stop(self._room, self.attempt, self._handle)
         self._show_end(status, detail=detail)
+        self._job_run.run.change()
 
     async def _settle(
         self,

@@ -291,10 +291,10 @@ class JobRun:
             return None
         # Nobody is free: let the owner see that the job is in line.
         self.job.status = Status.scheduled
-        await self.run.save()
         self._contest, self._starts = contest, starts
         try:
             contest.enter()
+            await self.run.save()
             return await future
         except asyncio.CancelledError:
             contest.leave()

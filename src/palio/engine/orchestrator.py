@@ -68,7 +68,7 @@ class Orchestrator:
 
     async def put(self, stored: Stored, template: WorkflowTemplate, planned: Plan) -> None:
         """Run a workflow that was just recorded."""
-        self._arriving[stored.id] = WorkflowRun(self.room, stored, template, planned)
+        self._arriving[stored.id] = WorkflowRun(self.room, stored, template, planned, self.announcer.ended)
         await self._queue.put(stored.id)
 
     async def cancel(self, workflow_id: str) -> None:
@@ -111,5 +111,5 @@ class Orchestrator:
                 await self.room.workflows.save(stored.document)
                 continue
             attempts = await self.room.ledger.attempts(stored.id)
-            runs.append(WorkflowRun(self.room, stored, template, {}, attempts))
+            runs.append(WorkflowRun(self.room, stored, template, {}, self.announcer.ended, attempts))
         return runs

@@ -8,12 +8,13 @@ from palio.contract.json import Json, JsonObject
 from palio.contract.patch import Attributes, patch_step, patch_workflow, update_step, update_workflow
 from palio.contract.query import Cursor
 from palio.contract.status import Status
+from palio.contract.steering import unknown_providers
 from palio.contract.template import WorkflowTemplate, check_ephemeral, read_template
 from palio.engine.announcer import within
 from palio.engine.inputs import Inputs
 from palio.engine.orchestrator import Orchestrator
 from palio.engine.planning import new_document, plan_ahead
-from palio.errors import NotFound
+from palio.errors import BadRequest, NotFound
 from palio.store.workflows import Filter, Stored, Workflows, search_text
 
 
@@ -35,6 +36,7 @@ class WorkflowService:
         """
         template = read_template(body)
         check_ephemeral(template, wait)
+        self._check_steering(template)
         document = new_document(template, now())
         planned = plan_ahead(document, template)
         await self.inputs.check(template, planned)
@@ -100,6 +102,16 @@ class WorkflowService:
             return update_workflow(target, {"tags": [kept for kept in target.tags if tag is not None and kept != tag]})
 
         await self._edit(account, workflow_id, revise)
+
+    def _check_steering(self, template: WorkflowTemplate) -> None:
+        """Raises BadRequest for names of providers that there are none of."""
+        known = frozenset(self.orchestrator.room.providers)
+        errors = unknown_providers(template.metadata, "metadata", known)
+        for step in template.steps:
+            errors |= unknown_providers(step.metadata, f"{step.at}.metadata", known)
+        if errors:
+            path, messages = next(iter(errors.items()))
+            raise BadRequest(f"{path}: {messages[0]}", errors)
 
     async def _price(self, account: str, template: WorkflowTemplate, stored: Stored, search: str) -> Stored:
         for step in stored.document.steps:

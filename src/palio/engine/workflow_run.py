@@ -7,7 +7,7 @@ document is changed in place and saved whole: every save is a state the workflow
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from palio.contract.document import Step, Workflow
 from palio.contract.instant import now
@@ -34,7 +34,8 @@ FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
 class WorkflowRun:
     """A workflow under way. `job_runs` are its jobs that are, by their ids.
 
-    `planned` are the jobs that its document has already. `earlier` are the attempts of a process that is gone,
+    `planned` are the jobs that its document has already. `announce` is called with its id when it is over and saved,
+    perhaps more than once. `earlier` are the attempts of a process that is gone,
     oldest first, if there was one.
     """
 
@@ -44,9 +45,11 @@ class WorkflowRun:
         stored: Stored,
         template: WorkflowTemplate,
         planned: Plan,
+        announce: Callable[[str], None],
         earlier: Sequence[Attempt] = (),
     ) -> None:
         self.room = room
+        self._announce = announce
         self.stored = stored
         self.document: Workflow = stored.document
         self.planned = planned
@@ -102,6 +105,11 @@ class WorkflowRun:
         """To be raised: from here on nothing of this workflow is changed here."""
         self.is_overtaken = True
         return Overtaken(reason)
+
+    def tell_if_over(self) -> None:
+        """Let those who wait know as soon as the end is durable; what lost the race may still have to be stopped."""
+        if self.document.status.is_final:
+            self._announce(self.stored.id)
 
     def state(self) -> Workflow:
         """The document, brought in line, about to be saved."""

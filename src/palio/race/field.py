@@ -70,8 +70,14 @@ class Field:
         return [self._contender(offer, work) for offer in offers]
 
     def line_up(self, contenders: Sequence[Contender], task: Task) -> list[Start]:
-        """The contenders of a job with their head starts, best first."""
-        return line_up(contenders, task.objective, self.random, self._left(task))
+        """The contenders of a job with their head starts, best first.
+
+        Those that are barred give nobody a head start: they come in when they are barred no longer.
+        """
+        barred = [(self.barred_for(contender.offer), contender) for contender in contenders]
+        able = [contender for seconds, contender in barred if not seconds]
+        starts = line_up(able or contenders, task.objective, self.random, self._left(task))
+        return starts + [Start(contender, seconds) for seconds, contender in barred if able and seconds]
 
     def contest(
         self,

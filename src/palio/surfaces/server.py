@@ -42,6 +42,7 @@ from palio.store.store import Store
 from palio.surfaces.rest.accounts import Accounts
 from palio.surfaces.rest.app import application
 from palio.surfaces.rest.blob_operations import BlobOperations
+from palio.surfaces.rest.operator_operations import OperatorOperations
 from palio.surfaces.rest.workflow_operations import WorkflowOperations
 from palio.surfaces.tokens import ensure_first_token, make_data_folder, open_store
 
@@ -132,7 +133,9 @@ class Palio:
         blobs = BlobOperations(
             store.files, self._blobs, accounts, settings.public_url, self._retention, settings.fetch_max_bytes
         )
-        return application((*workflows.operations(), *blobs.operations()), self._lifespan)
+        operators = OperatorOperations(self.orchestrator.room, accounts)
+        operations = (*workflows.operations(), *blobs.operations(), *operators.operations())
+        return application(operations, self._lifespan)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:

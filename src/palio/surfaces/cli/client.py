@@ -83,6 +83,10 @@ class Client:
         """Cancel what still runs and forget the workflow."""
         self._ask("DELETE", _path(workflow_id))
 
+    def providers(self) -> bytes:
+        """How the server's providers stand."""
+        return self._ask("GET", "", below="/v2/operator/providers")
+
     def download(self, url: str, target: Path) -> None:
         """Save what a signed URL gives; `target` appears only once it is whole."""
         part = target.with_name(target.name + ".part")
@@ -105,12 +109,13 @@ class Client:
         query: Mapping[str, str | Sequence[str]] | None = None,
         body: bytes | None = None,
         patience: float = 0,
+        below: str = "/v2/consumer/workflows",
     ) -> bytes:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         with self._talking():
             reply = self._api.request(
                 method,
-                f"{self.url}/v2/consumer/workflows{path}",
+                f"{self.url}{below}{path}",
                 params=query,
                 content=body,
                 headers=headers,

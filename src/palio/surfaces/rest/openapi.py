@@ -10,7 +10,9 @@ from palio import __version__
 from palio.contract.document import Blob, Page, Step, UploadUrl, Workflow
 from palio.contract.image.friendly import FRIENDLY_ENGINES
 from palio.contract.json import Json, JsonObject
+from palio.contract.operators import ProviderReports
 from palio.contract.status import Status
+from palio.contract.steering import Objective
 from palio.contract.steps import STEP_TYPES
 from palio.contract.steps.schema import input_schemas
 from palio.surfaces.rest.operation import Access, Operation, Parameter, Reply, schema
@@ -63,7 +65,7 @@ def _operation(operation: Operation) -> JsonObject:
         ],
         "responses": {str(status): _reply(reply) for status, reply in _replies(operation).items()},
     }
-    if operation.access is not Access.bearer:
+    if operation.access in (Access.anyone, Access.signed):
         described["security"] = [{}] if operation.access is Access.anyone else [{"bearer": []}, {}]
     if operation.body is not None:
         described["requestBody"] = {
@@ -97,7 +99,7 @@ def _replies(operation: Operation) -> dict[int, Reply]:
     possible = {400}
     if operation.access is not Access.anyone:
         possible |= {401}
-    if operation.access is Access.signed:
+    if operation.access in (Access.signed, Access.operator):
         possible |= {403}
     if _names(operation):
         possible |= {404}
@@ -126,7 +128,8 @@ def _reply(reply: Reply) -> JsonObject:
 
 
 def _schemas() -> dict[str, JsonObject]:
-    _, documents = msgspec.json.schema_components([Workflow, Step, Blob, Page, UploadUrl], ref_template=_REFERENCE)
+    described = [Workflow, Step, Blob, Page, UploadUrl, ProviderReports]
+    _, documents = msgspec.json.schema_components(described, ref_template=_REFERENCE)
     return {
         **{name: _open(cast(JsonObject, document)) for name, document in documents.items()},
         **input_schemas(),
@@ -152,6 +155,27 @@ def _never_null(member: JsonObject) -> JsonObject:
 
 
 _ANY_MAP: JsonObject = {"type": ["object", "null"], "additionalProperties": True}
+_NAMES: JsonObject = {"type": ["array", "null"], "items": {"type": "string", "maxLength": 64}, "maxItems": 100}
+_STEERING: JsonObject = {
+    "type": ["object", "null"],
+    "description": "How the jobs are raced. What a step says goes before what its workflow says.",
+    "additionalProperties": False,
+    "properties": {
+        "objective": {"type": ["string", "null"], "enum": [*Objective, None], "description": "What to spare."},
+        "deadline": {
+            "anyOf": [{"type": "number", "minimum": 0, "maximum": 604800}, {"type": "string"}, {"type": "null"}],
+            "description": "Seconds, or `[d.]hh:mm:ss`, after its creation within which the workflow should be done.",
+        },
+        "providers": _NAMES | {"description": "Only these may be asked."},
+        "exclude": _NAMES | {"description": "These may not be asked."},
+        "maxPrice": {"type": ["number", "null"], "minimum": 0, "maximum": 1000, "description": "USD for one image."},
+        "hedge": {
+            "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"const": False}, {"type": "null"}],
+            "description": "The share of what jobs cost that second attempts may cost.",
+        },
+    },
+}
+_METADATA: JsonObject = _ANY_MAP | {"properties": {"palio": _STEERING}}
 _TAGS: JsonObject = {
     "type": ["array", "null"],
     "items": {"type": "string", "minLength": 1, "maxLength": 200},
@@ -174,7 +198,7 @@ _STEP: JsonObject = {
     "priority": {"type": "string", "enum": ["high", "normal", "low"]},
     "timeout": {"type": ["string", "null"], "description": "`[d.]hh:mm:ss`, such as `00:10:00`."},
     "retries": {"type": ["integer", "null"], "minimum": 0, "maximum": 100},
-    "metadata": _ANY_MAP,
+    "metadata": _METADATA,
 }
 
 
@@ -241,7 +265,7 @@ _REQUESTS: dict[str, JsonObject] = {
         "required": ["steps"],
         "properties": {
             "steps": {"type": "array", "minItems": 1, "maxItems": 100, "items": schema("WorkflowStepTemplate")},
-            "metadata": _ANY_MAP,
+            "metadata": _METADATA,
             "arguments": _ANY_MAP,
             "tags": _TAGS,
             "callbacks": {"type": ["array", "null"], "maxItems": 10, "items": _CALLBACK},
@@ -264,7 +288,7 @@ _REQUESTS: dict[str, JsonObject] = {
         "type": "object",
         "properties": {
             "status": {"type": "string", "enum": [Status.canceled.value]},
-            "metadata": _ANY_MAP,
+            "metadata": _METADATA,
             "tags": _TAGS,
             "allowMatureContent": {"type": ["boolean", "null"]},
         },
@@ -272,7 +296,7 @@ _REQUESTS: dict[str, JsonObject] = {
     "UpdateWorkflowStepRequest": {
         "type": "object",
         "required": ["metadata"],
-        "properties": {"metadata": {"type": "object", "additionalProperties": True}},
+        "properties": {"metadata": _METADATA | {"type": "object"}},
     },
     "JsonPatch": {
         "type": "array",

@@ -21,6 +21,8 @@ class Access(Enum):
 
     bearer = "bearer"
     """Holders of a bearer token."""
+    operator = "operator"
+    """Holders of an operator's bearer token."""
     signed = "signed"
     """Holders of a bearer token or of a signed URL."""
     anyone = "anyone"
