@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 from tests.conftest import PALIO, Server, environment, running
-from tests.integration.engine.running import image
+from tests.integration.engine.running import image, variant_of
 
 from palio.contract.json import Json, JsonObject
 from palio.store.database import sqlite_url
@@ -184,6 +184,47 @@ def test_through_several_kills_nothing_is_lost_and_nothing_paid_twice(tmp_path: 
     # A kill may fall between a start and its answer, at most once for each place
     assert statuses["succeeded"] >= 40 - 5 * 3
     assert reasons <= {None, "ambiguous"}
+    assert set(vendor.starts().values()) == {1}
+
+
+def copies(workflow: JsonObject, step: int) -> list[JsonObject]:
+    """The steps that a step has repeated so far."""
+    output = workflow["steps"][step].get("output", {})  # type: ignore[union-attr,index,call-overload]
+    return list(output.get("steps", []))
+
+
+def test_what_a_repeat_had_done_is_not_done_again(tmp_path: Path) -> None:
+    vendor = Vendor(tmp_path, seconds=0.5, concurrency=2)
+    fan_out: JsonObject = {
+        "$type": "repeat",
+        "input": {
+            "for": {"$ref": "draft", "path": "output.images", "as": "draft-image"},
+            "template": variant_of({"$ref": "draft-image", "path": "url"}),
+        },
+    }
+    with running(tmp_path, vendor.config) as server:
+        workflow_id = submit(server, image(name="draft", quantity=5), fan_out)["id"]
+        left = until(
+            server, workflow_id, lambda found: [copy["status"] for copy in copies(found, 1)].count("succeeded") > 1
+        )
+        server.kill()
+
+    with running(tmp_path, vendor.config) as server:
+        ended = end_of(server, workflow_id)
+
+    before, after = copies(left, 1), copies(ended, 1)
+    every_job = [*jobs(ended), *(job for copy in after for job in copy["jobs"])]  # type: ignore[union-attr]
+    reasons = {job.get("reason") for job in every_job}  # type: ignore[union-attr]
+    assert ended["status"] == "succeeded" or reasons == {None, "ambiguous"}  # killed between a start and its answer
+    assert (
+        [copy["name"] for copy in after]
+        == [copy["name"] for copy in before]
+        == [f"$1[{number}]" for number in range(5)]
+    )
+    for was, became in zip(before, after, strict=True):
+        if was["status"] == "succeeded":
+            assert became["completedAt"] == was["completedAt"]
+    assert len(vendor.starts()) == len(every_job) == 10
     assert set(vendor.starts().values()) == {1}
 
 

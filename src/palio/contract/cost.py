@@ -2,10 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from palio.contract.document import Cost, CostTips, Transaction, Transactions
-from palio.contract.price import FREE
+from palio.contract.price import FREE, Price
+from palio.contract.step_template import StepTemplate
 from palio.contract.template import WorkflowTemplate
 
 FIRST_CURRENCY = "blue"
@@ -16,9 +17,9 @@ def cost_of(template: WorkflowTemplate) -> Cost:
     """The cost of a template: its steps' base and fixed prices, and the tips on the base, each rounded up.
 
     `factors` multiply to the base of one step, so they are shown only when there is one. A step whose input
-    waits for other steps counts with what is known of it.
+    waits for other steps counts with what is known of it, a repeat whose array is not there yet as one copy.
     """
-    prices = [step.input.price() if step.input is not None else FREE for step in template.steps]
+    prices = [price for step in template.steps for price in _prices(step)]
     base = sum(price.base for price in prices)
     fixed: Counter[str] = Counter()
     for price in prices:
@@ -46,6 +47,16 @@ def would_be(cost: Cost, currencies: Sequence[str]) -> Transactions:
     """The debit that a workflow of this cost would make; none when it costs nothing."""
     debit = Transaction(type="debit", amount=cost.total, account_type=_drawn_from(currencies))
     return Transactions(list=[debit] if cost.total else [], insufficient_buzz=False)
+
+
+def _prices(step: StepTemplate) -> Iterator[Price]:
+    """The price of a step, or of each of its copies."""
+    if step.repeat is None:
+        yield step.input.price() if step.input is not None else FREE
+        return
+    copies = step.repeat.copies
+    for copy in (step.repeat.template,) if copies is None else copies:
+        yield from _prices(copy)
 
 
 def _drawn_from(currencies: Sequence[str]) -> str:

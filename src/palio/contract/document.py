@@ -6,6 +6,7 @@ typed clients require have no default and so are always there. `metadata`, `argu
 caller's own JSON, passed through as bytes.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import msgspec
@@ -40,6 +41,7 @@ class Output(Document, kw_only=True):
     images: list[Blob] | None = None
     errors: list[str] | None = None
     message: str | None = None
+    steps: list["Step"] | None = None
 
 
 class QueuePosition(Document, kw_only=True):
@@ -111,6 +113,18 @@ class Step(Document, kw_only=True):
     completed_at: datetime | None = None
     estimated_progress_rate: float | None = None
     output: Output | None = None
+
+
+def copies_in(step: Step) -> list[Step]:
+    """The steps that a step repeats; none for one that repeats nothing, or not yet."""
+    return (step.output.steps if step.output is not None else None) or []
+
+
+def every_step(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps, each followed by those that it repeats, however deep."""
+    for step in steps:
+        yield step
+        yield from every_step(copies_in(step))
 
 
 class CostTips(Document, kw_only=True):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from palio.contract.json import Json
+from palio.contract.json import Json, JsonObject
 
 Place: TypeAlias = "tuple[str | int, ...]"
 """Where a value is inside another: member names and array indexes, outermost first."""
@@ -51,7 +51,12 @@ def resolve(value: Json, look_up: Callable[[Reference], Json]) -> Json:
 
     What is found is data: references inside it are not followed. `value` nests no deeper than `read_json` allows.
     """
-    return _resolved((), value, look_up)
+    return rewrite(value, lambda reference, _: look_up(reference))
+
+
+def rewrite(value: Json, replace: Callable[[Reference, JsonObject], Json]) -> Json:
+    """As `resolve`, for a `replace` that also wants to see the object in which the reference is written."""
+    return _rewritten((), value, replace)
 
 
 def read_path(value: Json, path: str) -> Json:
@@ -103,14 +108,14 @@ def _children(part: Json) -> list[tuple[str | int, Json]]:
     return []
 
 
-def _resolved(place: Place, value: Json, look_up: Callable[[Reference], Json]) -> Json:
-    reference = _as_reference(place, value)
-    if reference is not None:
-        return look_up(reference)
+def _rewritten(place: Place, value: Json, replace: Callable[[Reference, JsonObject], Json]) -> Json:
     if isinstance(value, dict):
-        return {key: _resolved((*place, key), child, look_up) for key, child in value.items()}
+        reference = _as_reference(place, value)
+        if reference is not None:
+            return replace(reference, value)
+        return {key: _rewritten((*place, key), child, replace) for key, child in value.items()}
     if isinstance(value, list):
-        return [_resolved((*place, index), child, look_up) for index, child in enumerate(value)]
+        return [_rewritten((*place, index), child, replace) for index, child in enumerate(value)]
     return value
 
 

@@ -19,6 +19,7 @@ from palio.contract.members import (
     read_tags,
 )
 from palio.contract.step_template import ARGUMENTS, Scope, StepTemplate, position_of, read_name, read_step, under
+from palio.contract.steps.repeat import REPEAT, Allowance
 from palio.errors import BadRequest
 
 MAX_STEPS = 100
@@ -29,6 +30,7 @@ MAX_ARGUMENTS = 1024 * 1024
 _UPGRADE_MODES = choices(["manual", "automatic"])
 _CURRENCIES = choices(["blue", "green", "yellow", "fakeRed"])
 _NSFW_LEVELS = choices(["pg", "pg13", "r", "x", "xxx", "na"])
+_COPY = re.compile(r"(.+)\[[0-9]+\]")
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -89,8 +91,11 @@ def _read_steps(value: Json, arguments: JsonObject, errors: Errors) -> tuple[Ste
         errors.add("steps", "must have only objects")
         return ()
     names = _read_names(bodies, errors)
-    scope = Scope(names, arguments)
-    steps = tuple(read_step(body, f"steps[{index}]", names[index], scope, errors) for index, body in enumerate(bodies))
+    allowance = Allowance()
+    steps = tuple(
+        read_step(body, f"steps[{index}]", name, Scope(names, arguments, name, allowance), errors)
+        for index, (body, name) in enumerate(zip(bodies, names, strict=True))
+    )
     _refuse_circles(steps, errors)
     return steps
 
@@ -109,6 +114,13 @@ def _read_names(bodies: Sequence[JsonObject], errors: Errors) -> list[str]:
         elif name in names:
             errors.add(at, f"repeats the name of steps[{names.index(name)}]")
         names.append(name)
+    repeats = {name: index for index, name in enumerate(names) if bodies[index].get("$type") == REPEAT}
+    for index, name in enumerate(names):
+        copied = _COPY.fullmatch(name)
+        while copied and copied[1] not in repeats:
+            copied = _COPY.fullmatch(copied[1])
+        if copied:
+            errors.add(f"steps[{index}].name", f"`{name}` stands for a copy that steps[{repeats[copied[1]]}] makes")
     return names
 
 

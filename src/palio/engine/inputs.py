@@ -13,12 +13,14 @@ from palio.blobs.inputs import BadImage
 from palio.blobs.service import Blobs
 from palio.contract.image.job import ImageJob
 from palio.contract.json import Json
-from palio.contract.references import Place, show_place
-from palio.contract.step_template import StepTemplate
+from palio.contract.references import Place
+from palio.contract.step_template import every_template, under
 from palio.contract.template import WorkflowTemplate
 from palio.engine.planning import Plan
 from palio.errors import BadRequest
 
+MAX_IMAGES = 1000
+"""How many different images the jobs of a workflow that are known at submit may need."""
 MAX_KEPT_BYTES = 64 * 1024 * 1024
 
 
@@ -40,13 +42,12 @@ class Inputs:
 
     async def check(self, template: WorkflowTemplate, planned: Plan) -> None:
         """Load every image that the planned jobs need. Raises BadRequest with the path of each that is no use."""
-        wanted = {
-            reference: f"steps[{index}].input.{show_place(_place_of(reference, step))}"
-            for index, step in enumerate(template.steps)
-            for reference in _references(planned.get(step.name, ()))
-        }
+        wanted = _places(template, planned)
         if not wanted:
             return
+        if len(wanted) > MAX_IMAGES:
+            at = list(wanted.values())[MAX_IMAGES]
+            raise BadRequest.at(at, f"brings the workflow to more than {MAX_IMAGES} different input images")
         failures = await asyncio.gather(*(self._failure(reference) for reference in wanted))
         errors = {path: [failure] for path, failure in zip(wanted.values(), failures, strict=True) if failure}
         if errors:
@@ -70,16 +71,32 @@ class Inputs:
             self._size -= len(oldest) + len(forgotten)
 
 
-def _references(jobs: Sequence[ImageJob]) -> Iterator[str]:
+def _places(template: WorkflowTemplate, planned: Plan) -> dict[str, str]:
+    """The images that planned jobs need, each with its place in a step's input or in the arguments."""
+    needed = [
+        (step, references)
+        for step in every_template(template.steps)
+        if (references := _references(planned.get(step.name, ())))
+    ]
+    if not needed:
+        return {}
+    in_arguments = {text: under("arguments", place) for place, text in _strings(template.arguments)}
+    places: dict[str, str] = {}
+    for step, references in needed:
+        in_input = {text: under(f"{step.at}.input", place) for place, text in _strings(step.raw_input)}
+        for reference in references:
+            places.setdefault(reference, in_input.get(reference) or in_arguments.get(reference, step.at))
+    return places
+
+
+def _references(jobs: Sequence[ImageJob]) -> list[str]:
     """The images that the jobs of a step need: the same for all of them."""
-    for job in jobs[:1]:
-        yield from job.images
-        for control_net in job.control_nets:
-            yield from filter(None, (control_net.image, control_net.mask))
-
-
-def _place_of(reference: str, step: StepTemplate) -> Place:
-    return next(place for place, value in _strings(step.raw_input) if value == reference)
+    return [
+        reference
+        for job in jobs[:1]
+        for reference in (*job.images, *(part for net in job.control_nets for part in (net.image, net.mask)))
+        if reference
+    ]
 
 
 def _strings(value: Json, place: Place = ()) -> Iterator[tuple[Place, str]]:

@@ -4,7 +4,7 @@ A template becomes a document; a step's input becomes jobs, one image each, and 
 ids are known before the bytes exist.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
@@ -12,18 +12,23 @@ import msgspec
 
 from palio.blobs.names import new_blob_id
 from palio.contract.cost import cost_of
-from palio.contract.document import Blob, Job, Output, Step, Workflow
+from palio.contract.document import Blob, Job, Output, Step, Workflow, copies_in, every_step
 from palio.contract.identity import new_id
 from palio.contract.image.job import ImageJob
 from palio.contract.json import JsonObject
 from palio.contract.status import Status
 from palio.contract.step_template import StepTemplate
 from palio.contract.steps import StepInput, jobs_of
+from palio.contract.steps.repeat import Allowance
 from palio.contract.template import WorkflowTemplate, read_template
 from palio.contract.timespan import show_timespan
+from palio.errors import BadRequest
 
 Plan: TypeAlias = Mapping[str, Sequence[ImageJob]]
 """The jobs of steps, by the steps' names, as far as they can be known before other steps have run."""
+
+MAX_JOBS = 1000
+"""How many jobs a workflow may have."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -34,7 +39,7 @@ def new_document(template: WorkflowTemplate, at: datetime) -> Workflow:
         id=new_id(),
         created_at=at,
         status=Status.unassigned,
-        steps=[_step(step) for step in template.steps],
+        steps=[new_step(step) for step in template.steps],
         metadata=_raw(template.metadata),
         arguments=_raw(template.arguments),
         tags=list(template.tags),
@@ -53,20 +58,30 @@ def new_document(template: WorkflowTemplate, at: datetime) -> Workflow:
 
 
 def plan_ahead(document: Workflow, template: WorkflowTemplate) -> Plan:
-    """Give every step that depends on nothing its jobs, so that its owner sees them from the first reply on."""
-    return {
-        step.name: plan(step, step_template.input)
-        for step, step_template in zip(document.steps, template.steps, strict=True)
-        if step_template.input is not None and not step_template.references
-    }
+    """Give every step that depends on nothing its jobs, so that its owner sees them from the first reply on.
+
+    Raises BadRequest when they are too many.
+    """
+    planned: dict[str, Sequence[ImageJob]] = {}
+    room = MAX_JOBS
+    for step, step_template in with_templates(document.steps, template.steps):
+        if step_template.input is not None and not step_template.depends_on:
+            planned[step.name] = plan(step, step_template.input, step_template.at, room)
+            room -= len(planned[step.name])
+    return planned
 
 
-def plan(step: Step, step_input: StepInput) -> Sequence[ImageJob]:
-    """Give a step its jobs and the blobs they will make; returns the jobs' normal form in the same order."""
+def plan(step: Step, step_input: StepInput, at: str = "", room: int = MAX_JOBS) -> Sequence[ImageJob]:
+    """Give a step its jobs and the blobs they will make; returns the jobs' normal form in the same order.
+
+    Raises BadRequest when there is no room for so many jobs. `at` is where the step stands in the request.
+    """
     image_jobs = jobs_of(step_input)
     if not image_jobs:
         return ()
     if step.jobs is None:
+        if len(image_jobs) > room:
+            raise BadRequest.at(at, f"brings the workflow to more than {MAX_JOBS} jobs")
         step.jobs = [Job(id=new_id(), status=Status.unassigned, cost=round(job.work, 3)) for job in image_jobs]
         step.output = Output(
             images=[_expected(job, image_job) for job, image_job in zip(step.jobs, image_jobs, strict=True)]
@@ -75,6 +90,29 @@ def plan(step: Step, step_input: StepInput) -> Sequence[ImageJob]:
         image_job if image_job.seed is not None else msgspec.structs.replace(image_job, seed=seed_of(job.id))
         for job, image_job in zip(step.jobs, image_jobs, strict=True)
     ]
+
+
+def job_count(document: Workflow) -> int:
+    """How many jobs a workflow has so far."""
+    return sum(len(step.jobs or []) for step in every_step(document.steps))
+
+
+def allowance_left(document: Workflow) -> Allowance:
+    """What copies may still be made in a workflow."""
+    left = Allowance()
+    for step in every_step(document.steps):
+        for copy in copies_in(step):
+            left.copies -= 1
+            left.copied -= len(copy.input) + len(copy.metadata)
+    return left
+
+
+def with_templates(steps: Sequence[Step], templates: Sequence[StepTemplate]) -> Iterator[tuple[Step, StepTemplate]]:
+    """Steps and their templates, and after each those of the copies that are known."""
+    for step, template in zip(steps, templates, strict=True):
+        yield step, template
+        if template.repeat is not None and template.repeat.copies is not None:
+            yield from with_templates(copies_in(step), template.repeat.copies)
 
 
 def seed_of(job_id: str) -> int:
@@ -103,7 +141,9 @@ def template_of(document: Workflow) -> WorkflowTemplate:
     return read_template(body)
 
 
-def _step(template: StepTemplate) -> Step:
+def new_step(template: StepTemplate) -> Step:
+    """A step that has not begun, with its copies if they are known."""
+    copies = template.repeat.copies if template.repeat is not None else None
     return Step(
         type=template.type,
         name=template.name,
@@ -113,6 +153,7 @@ def _step(template: StepTemplate) -> Step:
         input=_raw(template.raw_input),
         timeout=show_timespan(template.timeout) if template.timeout is not None else None,
         retries=template.retries,
+        output=Output(steps=[new_step(copy) for copy in copies]) if copies is not None else None,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from palio.blobs.signing import Signer
-from palio.contract.document import Blob, Job, QueuePosition, Step, Workflow
+from palio.contract.document import Blob, Job, QueuePosition, Step, Workflow, copies_in, every_step
 from palio.contract.instant import now
 from palio.engine.outlook import Outlook
 
@@ -20,9 +20,10 @@ def as_read(
     """The document with everything in it that is only true at this moment. Changes and returns `document`."""
     at = now()
     levels: set[str] = set()
-    for step in document.steps:
-        if outlook:
+    if outlook:
+        for step in document.steps:
             _show_outlook(step, outlook, at)
+    for step in every_step(document.steps):
         for blob in (step.output.images if step.output is not None else None) or ():
             _sign(blob, signer, base_url, at, hide_mature)
             if blob.nsfw_level is not None:
@@ -35,8 +36,9 @@ def as_read(
 def with_urls(step: Step, signer: Signer, base_url: str) -> Step:
     """A copy of a step in which its blobs can be fetched."""
     copy = msgspec.json.decode(msgspec.json.encode(step), type=Step)
-    for blob in (copy.output.images if copy.output is not None else None) or ():
-        _sign(blob, signer, base_url, now(), hide_mature=False)
+    for part in every_step([copy]):
+        for blob in (part.output.images if part.output is not None else None) or ():
+            _sign(blob, signer, base_url, now(), hide_mature=False)
     return copy
 
 
@@ -53,8 +55,12 @@ def _show_outlook(step: Step, outlook: Mapping[str, Outlook], at: datetime) -> N
     for job in jobs:
         if (expected := outlook.get(job.id)) is not None:
             _show_expected(job, expected, at)
-    if jobs and not step.status.is_final:
-        rates = [1.0 if job.status.is_final else job.estimated_progress_rate or 0.0 for job in jobs]
+    copies = copies_in(step)
+    for copy in copies:
+        _show_outlook(copy, outlook, at)
+    parts = jobs or copies
+    if parts and not step.status.is_final:
+        rates = [1.0 if part.status.is_final else part.estimated_progress_rate or 0.0 for part in parts]
         step.estimated_progress_rate = round(sum(rates) / len(rates), 3)
 
 

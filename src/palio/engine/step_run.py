@@ -1,7 +1,9 @@
 """One step, from the end of what it depends on to its own."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,16 +11,17 @@ import msgspec
 from palio.contract.document import Output, Step
 from palio.contract.image.job import ImageJob
 from palio.contract.instant import now, to_micros
-from palio.contract.json import Json, JsonObject
+from palio.contract.json import Json
 from palio.contract.references import PathMissing, Reference, read_path
 from palio.contract.status import Status
 from palio.contract.steering import Steering, read_steering
-from palio.contract.step_template import StepTemplate, fill_in
+from palio.contract.step_template import ARGUMENTS, Repeat, Scope, StepTemplate, fan_out, fill_in
 from palio.contract.steps import StepInput
 from palio.contract.steps.echo import EchoInput
+from palio.contract.steps.repeat import Loop, count_items
 from palio.engine.job_run import JobRun
-from palio.engine.lifecycle import finish
-from palio.engine.planning import plan
+from palio.engine.lifecycle import end, finish
+from palio.engine.planning import MAX_JOBS, allowance_left, job_count, new_step, plan
 from palio.engine.reading import with_urls
 from palio.engine.together import together
 from palio.errors import BadRequest
@@ -33,57 +36,73 @@ DEFAULT_RETRIES = 2
 
 MAX_RETRIES = 10
 
+NEVER = float("inf")
+
 
 @dataclass(slots=True)
 class StepRun:
-    """A step on its way; the steps that it depends on have succeeded."""
+    """A step on its way; the steps that it depends on have succeeded.
+
+    `until` is when the time of the step in which it is repeated is up, on the loop's clock. `sources` are the steps
+    that were looked up, shared by all copies.
+    """
 
     run: "WorkflowRun"
     step: Step
     template: StepTemplate
+    until: float = NEVER
+    sources: dict[str, Json] = field(default_factory=dict)
 
     async def to_the_end(self) -> None:
         """Do what the step says until it is over."""
         self.step.started_at = self.step.started_at or now()
         try:
-            step_input = self._input()
-        except (BadRequest, PathMissing) as error:
+            work = self._work()
+        except BadRequest as error:
             self.step.output = Output(errors=[str(error)])
             self._finish(Status.failed)
             return
-        if isinstance(step_input, EchoInput):
-            self.step.output = Output(message=step_input.message)
-            self._finish(Status.succeeded)
-        else:
-            await self._make_images(step_input)
+        await work
 
-    async def _make_images(self, step_input: StepInput) -> None:
+    def _work(self) -> Coroutine[None, None, None]:
+        """What there is to do, now that every reference leads to a value. Raises BadRequest if that is no use."""
+        if self.template.repeat is not None:
+            return self._repeat(self._copies(self.template.repeat))
+        step_input = fill_in(self.template, self._look_up, self.run.template.arguments)
+        if isinstance(step_input, EchoInput):
+            return self._say(step_input.message)
+        return self._make_images(self._image_jobs(step_input))
+
+    async def _say(self, message: str) -> None:
+        self.step.output = Output(message=message)
+        self._finish(Status.succeeded)
+
+    async def _repeat(self, copies: Sequence["StepRun"]) -> None:
+        await together([copy.to_the_end() for copy in copies if not copy.step.status.is_final])
+        if not copies:  # Otherwise the step is over with its last copy.
+            self._finish(Status.succeeded)
+
+    async def _make_images(self, image_jobs: Sequence[ImageJob]) -> None:
+        deadline = self._deadline(self.template.timeout or self.run.room.step_timeout)
         try:
-            async with asyncio.timeout_at(self._deadline()) as limit:
-                await together([run.to_the_end() for run in self._job_runs(step_input, limit)])
+            async with asyncio.timeout_at(deadline) as limit:
+                await together([run.to_the_end() for run in self._job_runs(image_jobs, limit)])
         except TimeoutError:
-            self._expire()
+            end(self.step, Status.expired, now(), "timeout")
+            self.run.change()
         if not self.run.is_saved:
             await self.run.save()
 
-    def _deadline(self) -> float:
-        """When the step's time is up, on the loop's clock."""
-        seconds = (self.template.timeout or self.run.room.step_timeout).total_seconds()
-        started_at = self.step.started_at
-        elapsed = (now() - started_at).total_seconds() if started_at is not None else 0.0
-        return asyncio.get_running_loop().time() + max(0.0, seconds - elapsed)
+    def _deadline(self, timeout: timedelta | None) -> float:
+        """When the step's time is up, on the loop's clock; a step in a repeat has no more time than that."""
+        if timeout is None or self.step.started_at is None:
+            return self.until
+        elapsed = now() - self.step.started_at
+        left = max(0.0, (timeout - elapsed).total_seconds())
+        return min(self.until, asyncio.get_running_loop().time() + left)
 
-    def _expire(self) -> None:
-        for job in self.step.jobs or []:
-            if not job.status.is_final:
-                job.reason = "timeout"
-                finish(job, Status.expired, now())
-        if not self.step.status.is_final:
-            self._finish(Status.expired)
-
-    def _job_runs(self, step_input: StepInput, limit: asyncio.Timeout) -> list[JobRun]:
+    def _job_runs(self, image_jobs: Sequence[ImageJob], limit: asyncio.Timeout) -> list[JobRun]:
         step, template = self.step, self.template
-        image_jobs = self.run.planned.get(step.name) or plan(step, step_input)
         jobs = step.jobs or []
         blobs = (step.output.images if step.output is not None else None) or []
         retries = DEFAULT_RETRIES if template.retries is None else min(template.retries, MAX_RETRIES)
@@ -122,16 +141,44 @@ class StepRun:
             hedge=rules.hedge_of(steering, image_job.engine),
         )
 
-    def _input(self) -> StepInput:
-        if self.template.input is not None and not self.template.references:
-            return self.template.input
-        arguments: JsonObject = msgspec.json.decode(self.run.document.arguments)
-        return fill_in(self.template, self._look_up, arguments)
+    def _copies(self, repeat: Repeat) -> list["StepRun"]:
+        """The copies to run. Those that an earlier process made are taken up as they are."""
+        workflow = self.run.template
+        names = [step.name for step in workflow.steps]
+        made = self.step.output.steps if self.step.output is not None else None
+        if made is None:
+            scope = Scope(names, workflow.arguments, self.step.name, allowance_left(self.run.document))
+            templates = fan_out(self.template, self._item_count(repeat.loop), scope)
+            made = [new_step(template) for template in templates]
+            self.step.output = Output(steps=made)
+        else:
+            templates = fan_out(self.template, len(made), Scope(names, workflow.arguments, self.step.name))
+        until = self._deadline(self.template.timeout)
+        pairs = zip(made, templates, strict=True)
+        return [StepRun(self.run, copy, template, until, self.sources) for copy, template in pairs]
+
+    def _item_count(self, loop: Loop) -> int:
+        at = f"{self.template.at}.input.for"
+        try:
+            found = self._look_up(Reference(("for",), loop.source, loop.path))
+        except PathMissing as missing:
+            raise BadRequest.at(at, str(missing)) from None
+        return count_items(found, loop, at)
+
+    def _image_jobs(self, step_input: StepInput) -> Sequence[ImageJob]:
+        planned = self.run.planned.get(self.step.name)
+        if planned is not None:
+            return planned
+        return plan(self.step, step_input, self.template.at, MAX_JOBS - job_count(self.run.document))
 
     def _look_up(self, reference: Reference) -> Json:
-        step = next(step for step in self.run.document.steps if step.name == reference.source)
-        shown = with_urls(step, self.run.room.blobs.signer, self.run.room.base_url)
-        return read_path(msgspec.json.decode(msgspec.json.encode(shown)), reference.path)
+        if reference.source == ARGUMENTS:
+            return read_path(self.run.template.arguments, reference.path)
+        if reference.source not in self.sources:
+            step = next(step for step in self.run.document.steps if step.name == reference.source)
+            shown = with_urls(step, self.run.room.blobs.signer, self.run.room.base_url)
+            self.sources[reference.source] = msgspec.json.decode(msgspec.json.encode(shown))
+        return read_path(self.sources[reference.source], reference.path)
 
     def _finish(self, status: Status) -> None:
         finish(self.step, status, now())

@@ -52,6 +52,7 @@ class WorkflowRun:
         self._announce = announce
         self.stored = stored
         self.document: Workflow = stored.document
+        self.template = template
         self.planned = planned
         self.earlier: defaultdict[str, list[Attempt]] = defaultdict(list)
         for attempt in earlier:
@@ -63,7 +64,6 @@ class WorkflowRun:
         self.is_overtaken = False
         self.is_saved = True
         self._task: asyncio.Task[object] | None = None
-        self._template = template
         self._depends_on = {step.name: step.depends_on for step in template.steps}
         self._over = {step.name: asyncio.Event() for step in template.steps}
 
@@ -144,7 +144,7 @@ class WorkflowRun:
                     await stop(self.room, attempt, attempt.handle)
 
     async def _run_steps(self) -> None:
-        pairs = zip(self.document.steps, self._template.steps, strict=True)
+        pairs = zip(self.document.steps, self.template.steps, strict=True)
         await together([self._run_step(step, template) for step, template in pairs])
 
     async def _run_step(self, step: Step, template: StepTemplate) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import BigInteger, bindparam, case, delete, false, func, insert, null, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from palio.contract.document import Workflow
+from palio.contract.document import Workflow, every_step
 from palio.contract.instant import now, to_micros
 from palio.contract.json import JsonObject
 from palio.contract.patch import Attributes
@@ -137,7 +137,7 @@ class Workflows:
             if row is None:
                 return None
             document = _stored(row).document
-            found = next((candidate for candidate in document.steps if candidate.name == step), None)
+            found = next((candidate for candidate in every_step(document.steps) if candidate.name == step), None)
             if found is None:
                 return False
             try:
@@ -284,7 +284,7 @@ def _stored(row: Row) -> Stored:
     document.allow_mature_content = None if allow is None else bool(allow)
     if step_metadata != "{}":
         revised = _decode_step_metadata(str(step_metadata))
-        for step in document.steps:
+        for step in every_step(document.steps):
             step.metadata = revised.get(step.name, step.metadata)
     return Stored(str(account), document, bool(whatif), cancel_requested_at is not None)
 

@@ -1,8 +1,15 @@
-import { getWorkflow, handleError, submitWorkflow } from '@civitai/client';
-import type { ImageGenOutput, SdxlCreateImageGenInput, Workflow } from '@civitai/client';
+import { getWorkflow, getWorkflowStep, handleError, submitWorkflow } from '@civitai/client';
+import type {
+  ImageGenOutput,
+  RepeatOutput,
+  SdxlCreateImageGenInput,
+  TextToImageOutput,
+  Workflow,
+  WorkflowStep,
+} from '@civitai/client';
 
 import { check, data, holds, problem, same } from './report';
-import { type Client, type Step, FINAL, chain, echo, finished, image, unique } from './templates';
+import { type Client, type Step, FINAL, chain, echo, finished, image, repeat, unique } from './templates';
 
 const REQUIRED = ['createdAt', 'metadata', 'status', 'tags', 'arguments', 'steps', 'callbacks', 'tips', 'cost'];
 const REQUIRED_TOO = ['upgradeMode', 'currencies', 'forceRefunded'];
@@ -17,6 +24,8 @@ export async function driveSubmission(client: Client, stranger: Client): Promise
   await check('submit: an image is made for imageGen', () => imageGen(client));
   await check('submit: a seed may come as a bigint', () => bigSeed(client));
   await check('submit: steps take values from steps and arguments', () => references(client));
+  await check('submit: a step is repeated for each item of an argument', () => repeated(client));
+  await check('submit: a step is repeated for each image of another', () => repeatedForImages(client));
   await check('submit: whatif prices and keeps nothing', () => whatif(client));
   await check('submit: one externalId is one workflow', () => externalId(client));
   await check('submit: metadata, tags, callbacks and tips come back', () => echoedMembers(client));
@@ -92,6 +101,27 @@ async function references(client: Client): Promise<void> {
   const workflow = await finished(client, steps, { arguments: { texts: ['a', 'b'] } });
   same(workflow.steps[0].output, { message: 'b' }, 'output');
   same(workflow.steps[0].input, { message: { $ref: 'second', path: 'output.message' } }, 'input');
+}
+
+async function repeated(client: Client): Promise<void> {
+  const steps = [repeat('$arguments', 'texts', echo({ $ref: 'item', path: '' }))];
+  const workflow = await finished(client, steps, { arguments: { texts: ['a', 'b'] } });
+  const { steps: copies } = workflow.steps[0].output as RepeatOutput;
+  same(copies.map(outputOf), [{ message: 'a' }, { message: 'b' }], 'outputs');
+  const path = { workflowId: workflow.id, stepName: copies[1].name };
+  same(outputOf(data(await getWorkflowStep({ client, path }), 200)), { message: 'b' }, 'output of a copy by its name');
+}
+
+async function repeatedForImages(client: Client): Promise<void> {
+  const night = image('a horse at night', { sourceImage: { $ref: 'item', path: 'url' } });
+  const workflow = await finished(client, [image('a horse', { quantity: 2 }), repeat('$0', 'output.images', night)]);
+  const { steps: copies } = workflow.steps[1].output as RepeatOutput;
+  same(workflow.status, 'succeeded', 'status');
+  same(copies.map((copy) => (outputOf(copy) as TextToImageOutput).images.length), [1, 1], 'images of the copies');
+}
+
+function outputOf(step: WorkflowStep): unknown {
+  return (step as { output?: unknown }).output;
 }
 
 async function whatif(client: Client): Promise<void> {

@@ -1,4 +1,4 @@
-import type { EchoStepTemplate, Workflow, WorkflowTemplate, createCivitaiClient } from '@civitai/client';
+import type { EchoStepTemplate, RepeatInput, Workflow, WorkflowTemplate, createCivitaiClient } from '@civitai/client';
 import { submitWorkflow } from '@civitai/client';
 
 import { data } from './report';
@@ -17,6 +17,12 @@ export function echo(message: unknown, members: Partial<EchoStepTemplate> = {}):
 /** A small image, made by whichever provider there is. */
 export function image(prompt: unknown, members: Record<string, unknown> = {}): Step {
   return { $type: 'textToImage', input: { prompt, width: 512, height: 512, ...members } };
+}
+
+/** A step done once for each `item` of an array. The client's unions of steps lack it, so programs have to cast. */
+export function repeat(source: string, path: string, template: Step): Step {
+  const input: RepeatInput = { for: { $ref: source, path, as: 'item' }, template };
+  return { $type: 'repeat', input } as Step;
 }
 
 /** Images that wait for one another, so that there is time to do something before the last is made. */

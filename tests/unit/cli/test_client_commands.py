@@ -222,3 +222,38 @@ def test_interrupting_a_wait_leaves_the_workflow_running_and_says_how_to_see_it(
     assert b"palio watch wf1" in err
     assert b"Traceback" not in err
     assert {request.method for request in script.requests} == {"GET"}
+
+
+def test_get_shows_what_a_repeat_repeats(palio, script, workflow):
+    document = workflow("failed")
+    (image,) = document["steps"]
+    copies = [
+        {**image, "name": f"$1[{number}]", "status": status} for number, status in enumerate(["failed", "expired"])
+    ]
+    echo = {"$type": "echo", "name": "$1[2]", "priority": "normal", "status": "succeeded", "metadata": {}, "input": {}}
+    echo["output"] = {"message": "still here"}
+    repeat = {**echo, "$type": "repeat", "name": "$1", "status": "failed"}
+    repeat["output"] = {"steps": [*copies, echo], "errors": ["`$1[0]` has failed"]}
+    script.on(f"GET {WORKFLOWS}/wf1", {**document, "steps": [repeat]})
+
+    lines = palio("get", "wf1").out.splitlines()
+
+    assert lines[1:3] == ["  $1  repeat  failed", "    `$1[0]` has failed"]
+    assert "    $1[0]  imageGen  failed" in lines
+    assert "    $1[1]  imageGen  expired" in lines
+    assert lines[-2:] == ["    $1[2]  echo  succeeded", "      still here"]
+
+
+def test_watch_tells_the_progress_of_a_repeat_by_its_copies(palio, script, workflow):
+    running, done = workflow("processing", progress=0.4), workflow("succeeded")
+    for document in (running, done):
+        (image,) = document["steps"]
+        repeat = {**image, "$type": "repeat", "name": "$1", "output": {"steps": [image]}}
+        repeat.pop("jobs", None)
+        document["steps"] = [repeat]
+    script.on(f"GET {WORKFLOWS}/wf1", running, done)
+
+    result = palio("watch", "wf1")
+
+    assert result.code == 0
+    assert "repeat $1: processing on sketch" in result.err

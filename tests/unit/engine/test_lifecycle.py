@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from palio.contract.document import Job, Step, Workflow
+from palio.contract.document import Job, Output, Step, Workflow, copies_in
 from palio.contract.json import JsonObject
 from palio.contract.status import Status
 from palio.contract.template import read_template
-from palio.engine.lifecycle import advance, end_all, finish
+from palio.engine.lifecycle import advance, end_all, finish, reopen
 from palio.engine.planning import new_document
 
 S = Status
@@ -137,3 +137,93 @@ def test_ending_what_is_over_changes_nothing() -> None:
     end_all(document, S.canceled, LATER)
 
     assert (document.status, document.completed_at, document.steps[0].status) == (S.succeeded, NOON, S.succeeded)
+
+
+def test_a_canceled_dependant_says_why() -> None:
+    document = workflow("a", "b", "c", "d")
+    for step, ending in zip(document.steps, [S.failed, S.expired, S.canceled], strict=False):
+        finish(step, ending, NOON)
+
+    advance(document, needs(d="a b c"), LATER)
+
+    assert document.steps[3].output == Output(
+        errors=["canceled: `a` has failed", "canceled: `b` has expired", "canceled: `c` was canceled"]
+    )
+
+
+def repeating(*statuses: Status) -> Workflow:
+    """A workflow whose one step repeats another, as far as these jobs are."""
+    document = workflow("r")
+    copies = workflow(*(f"r[{index}]" for index in range(len(statuses)))).steps if statuses else []
+    for copy, status in zip(copies, statuses, strict=True):
+        with_jobs(copy, status)
+    document.steps[0].output = Output(steps=copies)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("copies", "step"),
+    [
+        ([S.unassigned, S.unassigned], S.unassigned),
+        ([S.preparing, S.unassigned], S.preparing),
+        ([S.scheduled, S.preparing], S.scheduled),
+        ([S.processing, S.scheduled], S.processing),
+        ([S.failed, S.unassigned], S.processing),
+        ([S.succeeded, S.succeeded], S.succeeded),
+        # Unlike the images of a batch, copies must all succeed
+        ([S.succeeded, S.failed], S.failed),
+        ([S.succeeded, S.expired], S.expired),
+        ([S.canceled, S.expired, S.failed], S.failed),
+        ([S.canceled, S.expired, S.succeeded], S.expired),
+    ],
+)
+def test_copies_make_the_step_that_repeats_them(copies: list[Status], step: Status) -> None:
+    document = repeating(*copies)
+
+    advance(document, needs(), LATER)
+
+    assert [copy.status for copy in copies_in(document.steps[0])] == copies
+    assert (document.steps[0].status, document.status) == (step, step)
+    assert document.steps[0].completed_at == (LATER if step.is_final else None)
+
+
+def test_a_repeat_says_which_copies_ended_badly_and_why() -> None:
+    document = repeating(S.succeeded, S.failed, S.expired)
+    copies_in(document.steps[0])[1].output = Output(errors=["no paint", "no brush"])
+
+    advance(document, needs(), LATER)
+
+    output = document.steps[0].output
+    assert output is not None
+    assert output.errors == ["`r[1]` has failed: no paint", "`r[2]` has expired"]
+
+
+def test_nothing_to_repeat_is_not_over_before_its_turn() -> None:
+    document = repeating()
+
+    advance(document, needs(), LATER)
+
+    assert document.steps[0].status is S.unassigned
+
+
+def test_ending_everything_ends_copies_and_their_jobs() -> None:
+    document = repeating(S.succeeded, S.processing)
+    advance(document, needs(), NOON)
+
+    end_all(document, S.canceled, LATER)
+
+    done, running = copies_in(document.steps[0])
+    assert (done.status, running.status, document.steps[0].status) == (S.succeeded, S.canceled, S.canceled)
+    assert [(job.status, job.reason) for job in running.jobs or []] == [(S.canceled, "canceled")]
+
+
+def test_a_job_that_could_not_be_kept_opens_all_that_it_is_in() -> None:
+    document = repeating(S.succeeded, S.succeeded)
+    advance(document, needs(), NOON)
+    first, second = copies_in(document.steps[0])
+
+    reopen(document, second, (second.jobs or [])[0])
+
+    assert (first.status, second.status) == (S.succeeded, S.processing)
+    assert (document.steps[0].status, document.status) == (S.processing, S.processing)
+    assert (document.steps[0].completed_at, document.completed_at) == (None, None)

@@ -6,13 +6,14 @@ import msgspec
 import pytest
 
 from palio.blobs.names import is_blob_id
-from palio.contract.document import Workflow
+from palio.contract.document import Workflow, copies_in
 from palio.contract.image.job import ImageJob
 from palio.contract.json import Json, JsonObject
 from palio.contract.status import Status
 from palio.contract.steps import StepInput
 from palio.contract.template import WorkflowTemplate, read_template
-from palio.engine.planning import new_document, plan, seed_of, template_of
+from palio.engine.planning import new_document, plan, plan_ahead, seed_of, template_of
+from palio.errors import BadRequest
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -140,3 +141,55 @@ def test_what_was_submitted_can_be_read_again_from_the_document(steps: list[Json
     again = template_of(document)
 
     assert (again.steps, again.arguments) == (read.steps, read.arguments)
+
+
+def repeat(template: JsonObject, path: str = "words") -> JsonObject:
+    return {
+        "$type": "repeat",
+        "input": {"for": {"$ref": "$arguments", "path": path, "as": "word"}, "template": template},
+    }
+
+
+def word() -> JsonObject:
+    return {"$type": "imageGen", "input": image(prompt={"$ref": "word", "path": ""})}
+
+
+def test_copies_that_are_known_at_once_are_planned_at_once() -> None:
+    read = read_template({"steps": [repeat(word())], "arguments": {"words": ["tower", "square"]}})
+    document = new_document(read, NOON)
+
+    jobs = plan_ahead(document, read)
+
+    copies = copies_in(document.steps[0])
+    assert {name: [job.prompt for job in planned] for name, planned in jobs.items()} == {
+        "$0[0]": ["tower"],
+        "$0[1]": ["square"],
+    }
+    assert [len(copy.jobs or []) for copy in copies] == [1, 1]
+    assert msgspec.json.decode(copies[1].input)["prompt"] == {"$ref": "$arguments", "path": "words[1]"}
+
+
+def test_a_step_that_needs_only_arguments_is_planned_at_once() -> None:
+    prompt: JsonObject = {"$ref": "$arguments", "path": "word"}
+    read = template(image(prompt=prompt), arguments={"word": "tower"})
+
+    assert [job.prompt for job in plan_ahead(new_document(read, NOON), read)["$0"]] == ["tower"]
+
+
+def test_copies_can_be_read_again_from_the_document() -> None:
+    read = read_template({"steps": [repeat(word())], "arguments": {"words": ["tower", "square"]}})
+    document = msgspec.json.decode(msgspec.json.encode(new_document(read, NOON)), type=Workflow)
+
+    assert template_of(document).steps == read.steps
+
+
+def test_a_workflow_has_at_most_1000_jobs() -> None:
+    hundred: JsonObject = {"$type": "textToImage", "input": {"prompt": "a horse", "quantity": 100}}
+    nine: list[Json] = [hundred] * 9
+    full = read_template({"steps": [*nine, hundred]})
+    too_full = read_template({"steps": [*nine, repeat(hundred)], "arguments": {"words": ["a", "b"]}})
+
+    assert len(plan_ahead(new_document(full, NOON), full)) == 10
+    with pytest.raises(BadRequest) as refused:
+        plan_ahead(new_document(too_full, NOON), too_full)
+    assert refused.value.errors == {"steps[9].input.template": ["brings the workflow to more than 1000 jobs"]}

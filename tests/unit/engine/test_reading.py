@@ -116,3 +116,36 @@ def test_the_step_that_references_read_from_is_a_copy():
 
     assert shown.output.images[0].url
     assert made.output.images[0].url is None
+
+
+def repeating(*copies: Step, status: Status = Status.succeeded) -> Step:
+    outer = step(status=status)
+    outer.output = Output(steps=list(copies))
+    return outer
+
+
+def test_images_in_copies_are_signed_and_hidden_like_any_other():
+    nested = repeating(step(image("A", nsfw_level="pg")), repeating(step(image("B", nsfw_level="x"))))
+
+    read = as_read(workflow(nested), SIGNER, BASE, outlook={}, hide_mature=True)
+
+    first, second = read.steps[0].output.steps
+    assert first.output.images[0].url.startswith(BASE)
+    [hidden] = second.output.steps[0].output.images
+    assert (hidden.available, hidden.url) == (False, None)
+    assert read.nsfw_level == "x"
+
+
+def test_the_progress_of_a_repeat_is_that_of_its_copies():
+    going = step(status=Status.processing, jobs=[Job(id="a", status=Status.processing, cost=1)])
+    outer = repeating(step(), going, step(status=Status.unassigned), status=Status.processing)
+
+    as_read(workflow(outer), SIGNER, BASE, outlook={"a": Outlook(rate=0.5)}, hide_mature=False)
+
+    assert (going.estimated_progress_rate, outer.estimated_progress_rate) == (0.5, 0.5)
+
+
+def test_references_read_signed_images_from_copies():
+    shown = with_urls(repeating(step(image("A"))), SIGNER, BASE)
+
+    assert shown.output.steps[0].output.images[0].url.startswith(BASE)

@@ -10,6 +10,7 @@ from palio.contract.price import Price
 from palio.contract.references import Place
 from palio.contract.steps.echo import EchoInput
 from palio.contract.steps.reading import object_at, read_as
+from palio.contract.steps.repeat import REPEAT
 from palio.contract.steps.text_to_image import TextToImageInput
 from palio.errors import BadRequest
 
@@ -75,4 +76,5 @@ _READERS: dict[str, Reader] = {
     "echo": _read_echo,
 }
 
-STEP_TYPES: tuple[str, ...] = tuple(_READERS)
+# The input of a repeat holds a whole step, and so is read where steps are.
+STEP_TYPES: tuple[str, ...] = (*_READERS, REPEAT)

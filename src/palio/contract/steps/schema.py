@@ -8,7 +8,9 @@ from pydantic.json_schema import models_json_schema
 
 from palio.contract.image.variants import ENGINES, Branch, Variant, leaves
 from palio.contract.json import JsonObject
+from palio.contract.references import MAX_PATH_LENGTH
 from palio.contract.steps.echo import EchoInput
+from palio.contract.steps.repeat import MAX_ITEMS, MAX_NESTING, MAX_VARIABLE_LENGTH
 from palio.contract.steps.text_to_image import TextToImageInput
 
 UNION = "ImageGenInput"
@@ -21,12 +23,37 @@ _ABOUT = (
     'Wherever a value is expected, at any depth, a reference object {"$ref": "<step name, $<index> or '
     '$arguments>", "path": "output.images[0].url"} may stand instead; it is replaced when that step has succeeded.'
 )
+_REPEAT: JsonObject = {
+    "type": "object",
+    "required": ["for", "template"],
+    "description": f"Another step, once for each item of an array of at most {MAX_ITEMS}. Copies run at the same time "
+    "and are in `output.steps`, in the order of the items.",
+    "properties": {
+        "for": {
+            "type": "object",
+            "required": ["$ref", "path", "as"],
+            "description": "Where the array is, in a step or the arguments, and what an item is called.",
+            # As a property it would be taken for a reference by tools that look for the word anywhere.
+            "patternProperties": {"^\\$ref$": {"type": "string", "examples": ["$arguments", "$0"]}},
+            "properties": {
+                "path": {"type": "string", "maxLength": MAX_PATH_LENGTH, "examples": ["prompts", "output.images"]},
+                "as": {"type": "string", "minLength": 1, "maxLength": MAX_VARIABLE_LENGTH},
+            },
+        },
+        "template": {
+            "allOf": [{"$ref": _PLACE + "WorkflowStepTemplate"}],
+            "description": 'A step in which {"$ref": "<as>", "path": "..."} reads the item. Its `name` has no effect: '
+            "copies are called `<name of the repeat>[<index>]`. "
+            f"A repeat may stand in a repeat, {MAX_NESTING} deep.",
+        },
+    },
+}
 
 
 def input_schemas() -> dict[str, JsonObject]:
-    """Schemas by component name: `ImageGenInput`, its variants, `TextToImageInput` and `EchoInput`.
+    """Schemas by component name: `ImageGenInput`, its variants, `TextToImageInput`, `EchoInput` and `RepeatInput`.
 
-    For OpenAPI 3.1; they refer to one another as `#/components/schemas/<name>`.
+    For OpenAPI 3.1; they refer to one another, and to `WorkflowStepTemplate`, as `#/components/schemas/<name>`.
     """
     return copy.deepcopy(_schemas())
 
@@ -45,6 +72,7 @@ def _schemas() -> dict[str, JsonObject]:
         schemas[variant.__name__]["description"] = f"{' or '.join(described)}. {variant.__doc__}"
     _add_union(schemas, ENGINES, UNION)
     schemas[UNION]["description"] = _ABOUT
+    schemas["RepeatInput"] = copy.deepcopy(_REPEAT)
     return schemas
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from palio.contract.document import Job, Step, Workflow
+from palio.contract.document import Job, Step, Workflow, copies_in, every_step
 from palio.contract.status import Status
 from palio.surfaces.cli.client import Client, Interrupted, Refused, Unreachable, read_workflow
 
@@ -64,8 +64,8 @@ def done_share(step: Step) -> float:
         return 1.0
     if step.estimated_progress_rate is not None:
         return step.estimated_progress_rate
-    jobs = step.jobs or []
-    return sum(_job_share(job) for job in jobs) / len(jobs) if jobs else 0.0
+    shares = [_job_share(job) for job in step.jobs or []] or [done_share(copy) for copy in copies_in(step)]
+    return sum(shares) / len(shares) if shares else 0.0
 
 
 def _job_share(job: Job) -> float:
@@ -73,7 +73,8 @@ def _job_share(job: Job) -> float:
 
 
 def _words(step: Step) -> str:
-    providers = dict.fromkeys(job.provider for job in step.jobs or [] if job.provider)
+    jobs = [job for part in every_step([step]) for job in part.jobs or []]
+    providers = dict.fromkeys(job.provider for job in jobs if job.provider)
     on = f" on {', '.join(providers)}" if providers else ""
     return f"{step.type} {step.name}: {step.status}{on}"
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from palio.contract.document import Blob, Step
+from palio.contract.document import Blob, Step, every_step
 from palio.contract.status import Status
 from palio.errors import SetupError
 from palio.surfaces.cli.client import Client, connected, read_workflow
@@ -72,7 +72,7 @@ def _run(client: Client, image: dict[str, object], out: Path, json: bool) -> Non
     if workflow.status is not Status.succeeded:
         typer.echo(reply if json else describe(workflow), err=not json)
         raise typer.Exit(1)
-    for step in workflow.steps:
+    for step in every_step(workflow.steps):
         for line in _save(client, step, out):
             # With --json, standard output holds the document only.
             typer.echo(line, err=json)

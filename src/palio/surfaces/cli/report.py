@@ -1,6 +1,8 @@
 """What a person reads about workflows: short, whole, in columns."""
 
-from palio.contract.document import Blob, Job, Page, Step, Workflow
+from collections.abc import Iterator
+
+from palio.contract.document import Blob, Job, Page, Step, Workflow, copies_in
 from palio.contract.status import FAILED
 from palio.surfaces.cli.columns import columns
 
@@ -8,13 +10,7 @@ from palio.surfaces.cli.columns import columns
 def describe(workflow: Workflow) -> str:
     """A workflow with its steps, what they made and by whom, and what went wrong."""
     lines = [f"{workflow.id or '(not submitted)'}  {workflow.status}  {_cost(workflow)}"]
-    for step in workflow.steps:
-        lines.append(f"  {step.name}  {step.type}  {step.status}")
-        lines += [f"    {_job(job)}" for job in step.jobs or []]
-        lines += [f"    {_image(blob)}" for blob in _images(step)]
-        lines += [f"    {line}" for line in troubles(step)]
-        if step.output and step.output.message:
-            lines.append(f"    {step.output.message}")
+    lines += [f"  {line}" for step in workflow.steps for line in _step(step)]
     return "\n".join(lines)
 
 
@@ -44,6 +40,17 @@ def troubles(step: Step) -> list[str]:
     errors = list(step.output.errors or []) if step.output else []
     reasons = [f"job {job.id}: {reason}" for job in step.jobs or [] if (reason := _reason(job))]
     return [*errors, *reasons]
+
+
+def _step(step: Step) -> Iterator[str]:
+    yield f"{step.name}  {step.type}  {step.status}"
+    yield from (f"  {_job(job)}" for job in step.jobs or [])
+    yield from (f"  {_image(blob)}" for blob in _images(step))
+    yield from (f"  {line}" for line in troubles(step))
+    if step.output and step.output.message:
+        yield f"  {step.output.message}"
+    for copy in copies_in(step):
+        yield from (f"  {line}" for line in _step(copy))
 
 
 def _images(step: Step) -> list[Blob]:

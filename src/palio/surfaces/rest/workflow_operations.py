@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from palio.blobs.signing import Signer
 from palio.contract.cost import cost_headers, would_be
-from palio.contract.document import Page, Step, Workflow
+from palio.contract.document import Page, Step, Workflow, every_step
 from palio.contract.image.friendly import from_friendly
 from palio.contract.json import JsonObject
 from palio.contract.members import MAX_TAGS
@@ -318,7 +318,7 @@ class WorkflowOperations:
 def _step(document: Workflow, name: str) -> Step:
     """A step by its name, or by its position without the `$`, as some clients write the default names."""
     for called in (name, f"${name}"):
-        for step in document.steps:
+        for step in every_step(document.steps):
             if step.name == called:
                 return step
     raise NotFound(f"workflow {document.id} has no step {name!r}")

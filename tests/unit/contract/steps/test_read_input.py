@@ -11,10 +11,13 @@ from palio.contract.json import Json, JsonObject
 from palio.contract.references import Place
 from palio.contract.steps import STEP_TYPES, ImageStepInput, StepInput, read_input
 from palio.contract.steps.echo import EchoInput
+from palio.contract.steps.repeat import REPEAT
 from palio.errors import BadRequest
 
 AT = "steps[3].input"
 IMAGE: JsonObject = {"engine": "seedream", "prompt": "a heron"}
+# A repeat holds a whole step, and is read where steps are.
+READ_ALONE = [step_type for step_type in STEP_TYPES if step_type != REPEAT]
 
 
 def errors_of(step_type: str, raw: Json) -> list[str]:
@@ -24,7 +27,7 @@ def errors_of(step_type: str, raw: Json) -> list[str]:
 
 
 def test_the_types_that_can_be_read() -> None:
-    assert STEP_TYPES == ("imageGen", "textToImage", "echo")
+    assert STEP_TYPES == (*READ_ALONE, REPEAT) == ("imageGen", "textToImage", "echo", "repeat")
 
 
 @pytest.mark.parametrize("step_type", ["imagegen", "videoGen", "", "Echo"])
@@ -58,7 +61,7 @@ def test_echo_needs_a_message(raw: Json) -> None:
     assert errors_of("echo", raw) == [f"{AT}.message"]
 
 
-@pytest.mark.parametrize("step_type", STEP_TYPES)
+@pytest.mark.parametrize("step_type", READ_ALONE)
 @pytest.mark.parametrize("raw", [None, "hello", 1, []])
 def test_an_input_is_an_object(step_type: str, raw: Json) -> None:
     assert errors_of(step_type, raw) == [AT]
@@ -89,7 +92,7 @@ _MEMBERS = (
 # The first reading of a variant builds its model, which takes longer than hypothesis lets an example take.
 @settings(deadline=None)
 @given(
-    step_type=st.sampled_from(STEP_TYPES),
+    step_type=st.sampled_from(READ_ALONE),
     base=st.sampled_from([{}, IMAGE, _COMFY]),
     sent=st.dictionaries(st.sampled_from(_MEMBERS), _JSON),
 )
