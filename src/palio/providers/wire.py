@@ -112,11 +112,13 @@ class Wire:
         seconds: float = 30.0,
         max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
-        """Send a request and read its answer, all within `seconds`. `address` is relative to the base, or a URL.
+        """Send a request and read all of its answer within `seconds`, or a little more if connecting takes long.
 
+        `address` is relative to the base, or a URL.
         Any status is an answer, a redirect too. Raises NotAccepted if nothing was sent, Ambiguous if something was and
         no complete answer came (TooLarge: more than `max_bytes`).
         """
+        connect = min(self._connect_seconds, seconds)
         try:
             url = self._base_url.join(address)
             own = self._key_headers if _origin(url) == _origin(self._base_url) else {}
@@ -127,10 +129,11 @@ class Wire:
                 content=content,
                 params=params,
                 headers={**typed, **(headers or {}), **own},
-                timeout=httpx.Timeout(seconds, connect=self._connect_seconds, pool=self._connect_seconds),
+                timeout=httpx.Timeout(seconds, connect=connect, pool=connect),
             )
-            # Of its own, because a body that comes in drops never exceeds the time-out of a single read.
-            async with asyncio.timeout(seconds):
+            # Of its own, because a body that comes in drops never exceeds the time-out of a single read. It must not
+            # end the wait for a place in the pool, TCP or TLS before their own do: those say that nothing was sent.
+            async with asyncio.timeout(seconds + 3 * connect):
                 response = await self._client.send(request, stream=True)
                 try:
                     return Answer(response.status_code, response.headers, await self._body(response, max_bytes))
@@ -145,13 +148,19 @@ class Wire:
             return msgspec.json.decode(answer.body, type=type_)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Ambiguous(
-                f"{self._provider} answered {answer.status} with something unexpected: {self._clean(str(error))}"
+                f"{self._provider} answered {answer.status} with something unexpected: {self.clean(str(error))}"
             ) from None
 
     def told(self, answer: Answer) -> str:
         """What an answer says, as a sentence for people; the key is never in it."""
-        detail = self._clean(_detail(answer.body))
+        detail = self.clean(_detail(answer.body))
         return f"{self._provider} answered {answer.status}" + (f": {detail}" if detail else "")
+
+    def clean(self, text: str) -> str:
+        """A text from the provider as one line of at most 300 characters, without the key."""
+        if self._key:
+            text = text.replace(self._key, "***")
+        return " ".join(text.split())[:300]
 
     async def _body(self, response: httpx.Response, max_bytes: int) -> bytes:
         if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
@@ -163,11 +172,6 @@ class Wire:
             if len(body) > max_bytes:
                 raise TooLarge(f"{self._provider} answered with more than {max_bytes} bytes")
         return bytes(body)
-
-    def _clean(self, text: str) -> str:
-        if self._key:
-            text = text.replace(self._key, "***")
-        return " ".join(text.split())[:300]
 
 
 def meaning_of(error: Exception) -> type[ProviderError]:
