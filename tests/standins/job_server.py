@@ -44,6 +44,8 @@ class Script:
     """Share of starts that are taken, and whose answer is lost."""
     failing: float = 0.0
     """Share of runs that fail."""
+    refused: str = ""
+    """A word in the prompt with which a run ends as refused."""
     noise: float = 0.0
     """Share of images that are large: noise, which cannot be compressed."""
 
@@ -224,6 +226,8 @@ class JobServer:
         taken = monotonic()
         runs_from = taken + self._random.uniform(*script.queued)
         outcome = "failed" if self._random.random() < script.failing else script.outcome
+        if script.refused and script.refused in body["job"]["prompt"]:
+            outcome = "refused"
         ends = runs_from + self._random.uniform(*script.seconds)
         run = Run(body["job"], taken, runs_from, ends, outcome, self._random.random() < script.noise)
         self.runs[id_] = run
@@ -301,6 +305,7 @@ def main() -> None:
     for name in ("unavailable", "unanswered", "failing", "noise"):
         parser.add_argument(f"--{name}", type=float, default=0.0, metavar="SHARE")
     parser.add_argument("--cost", type=float)
+    parser.add_argument("--refused", default="", metavar="WORD")
     chosen = vars(parser.parse_args())
     asyncio.run(_serve(seed=chosen.pop("seed"), script=Script(**chosen)))
 
