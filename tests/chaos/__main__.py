@@ -41,7 +41,8 @@ def report(plan: Plan, outcome: Outcome) -> str:
     more = f"\n- and {len(outcome.faults) - SHOWN} more" if len(outcome.faults) > SHOWN else ""
     return (
         f"seed {plan.seed}: {outcome.kills} kills in {outcome.seconds:.0f} s\n"
-        f"{outcome.accepted} workflows accepted, {outcome.images} images downloaded, {outcome.runs} runs paid\n\n"
+        f"{outcome.accepted} workflows accepted, {outcome.images} images downloaded, {outcome.runs} runs paid\n"
+        f"{outcome.unstopped} runs of canceled jobs went on to their end\n\n"
         f"{outcome.moments.table()}\n\n"
         + (f"{len(outcome.faults)} faults:\n{faults}{more}" if faults else "Nothing lost, nothing paid twice.")
     )

@@ -13,7 +13,7 @@ from tests.chaos.crowd import Crowd
 from tests.chaos.ledger import Database
 from tests.chaos.moments import Moments
 from tests.chaos.vendors import Market, market
-from tests.chaos.verdict import faults
+from tests.chaos.verdict import faults, unstopped
 from tests.conftest import PALIO, READY, environment
 
 START_SECONDS = 60.0
@@ -31,7 +31,7 @@ class Plan:
     seed: int
     seconds: float = 900.0
     rest: float = 120.0
-    life: tuple[float, float] = (0.05, 2.0)
+    life: tuple[float, float] = (0.05, 2.5)
     """For how long a server may live, in seconds from when it is ready."""
 
 
@@ -43,6 +43,7 @@ class Outcome:
     accepted: int = 0
     images: int = 0
     runs: int = 0
+    unstopped: int = 0
     seconds: float = 0.0
     moments: Moments = field(default_factory=Moments)
     faults: list[str] = field(default_factory=list)
@@ -61,9 +62,8 @@ async def campaign(plan: Plan, data: Path, database: Database, say: Callable[[st
             while outcome.kills < plan.kills and time.monotonic() - began < plan.seconds:
                 await _life(palio, crowd, plan, random)
                 outcome.kills += 1
-                snapshot, receipts = await asyncio.gather(
-                    asyncio.to_thread(database.read), asyncio.to_thread(vendors.receipts)
-                )
+                under_way = asyncio.to_thread(database.read, unfinished=True)
+                snapshot, receipts = await asyncio.gather(under_way, asyncio.to_thread(vendors.receipts))
                 outcome.moments.add(snapshot, receipts)
                 say(f"kill {outcome.kills} of {plan.kills}: {len(crowd.orders)} ordered, {crowd.ended} ended")
             if outcome.kills < plan.kills:
@@ -74,8 +74,10 @@ async def campaign(plan: Plan, data: Path, database: Database, say: Callable[[st
                 await asyncio.wait([ordering], timeout=plan.rest)
                 ordering.cancel()
                 outcome.faults += await crowd.pictures()
-        outcome.faults += faults(crowd, database.read(), receipts := vendors.receipts())
+        snapshot, receipts = database.read(), vendors.receipts()
+    outcome.faults += faults(crowd, snapshot, receipts)
     outcome.runs = len(receipts)
+    outcome.unstopped = unstopped(snapshot, receipts)
     outcome.accepted = sum(bool(order.ids) for order in crowd.orders)
     done = [order for order in crowd.orders if order.end is not None and order.end["status"] == "succeeded"]
     outcome.images = sum(order.quantity for order in done)

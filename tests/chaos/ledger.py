@@ -54,8 +54,8 @@ class Database(Protocol):
     def url(self) -> str | None:
         """As Palio is told; None for a file in its data folder."""
 
-    def read(self) -> Snapshot:
-        """What it holds, while no Palio runs."""
+    def read(self, *, unfinished: bool = False) -> Snapshot:
+        """What it holds, while no Palio runs; or only what is not over."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,14 @@ class Sqlite:
     def url(self) -> None:
         return None
 
-    def read(self) -> Snapshot:
+    def read(self, *, unfinished: bool = False) -> Snapshot:
         with tempfile.TemporaryDirectory() as folder:
             for file in self.data.glob("palio.db*"):
                 shutil.copy(file, folder)
             with closing(sqlite3.connect(Path(folder) / "palio.db")) as connection:
-                return _snapshot(connection.execute(_WORKFLOWS).fetchall(), connection.execute(_ATTEMPTS).fetchall())
+                return _snapshot(
+                    *(connection.execute(sql).fetchall() for sql in (_UNFINISHED if unfinished else _EVERYTHING))
+                )
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,11 @@ class Postgres:
     def url(self) -> str:
         return self.address
 
-    def read(self) -> Snapshot:
+    def read(self, *, unfinished: bool = False) -> Snapshot:
         with psycopg.connect(self.address) as connection:
-            return _snapshot(connection.execute(_WORKFLOWS).fetchall(), connection.execute(_ATTEMPTS).fetchall())
+            return _snapshot(
+                *(connection.execute(sql.encode()).fetchall() for sql in (_UNFINISHED if unfinished else _EVERYTHING))
+            )
 
 
 @contextmanager
@@ -113,15 +117,26 @@ def jobs(workflow: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [job for step in workflow["steps"] for job in step.get("jobs", [])]
 
 
-_WORKFLOWS = "SELECT id, state FROM workflows"
-_ATTEMPTS = """
-    SELECT id, job_id, provider, fence, status, error, completed_at IS NOT NULL FROM attempts ORDER BY started_at, fence
-"""
+_EVERYTHING = (
+    "SELECT id, state FROM workflows",
+    """
+    SELECT id, job_id, provider, fence, status, error, completed_at IS NOT NULL
+    FROM attempts ORDER BY started_at, fence
+    """,
+)
+_UNFINISHED = (
+    "SELECT id, state FROM workflows WHERE completed_at IS NULL",
+    """
+    SELECT id, job_id, provider, fence, status, error, completed_at IS NOT NULL
+    FROM attempts WHERE workflow_id IN (SELECT id FROM workflows WHERE completed_at IS NULL) ORDER BY started_at, fence
+    """,
+)
 
 
 def _snapshot(workflows: Sequence[tuple[Any, ...]], rows: Sequence[tuple[Any, ...]]) -> Snapshot:
     attempts: dict[str, list[Attempt]] = {}
     for row in rows:
-        attempt = Attempt(*row[:6], is_closed=bool(row[6]))
+        id_, job, provider, fence, status, error, is_closed = row
+        attempt = Attempt(id_, job, provider, fence, status, error, bool(is_closed))
         attempts.setdefault(attempt.job, []).append(attempt)
     return Snapshot({str(id_): json.loads(state) for id_, state in workflows}, attempts)

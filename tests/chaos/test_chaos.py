@@ -8,7 +8,7 @@ from tests.chaos.campaign import Plan, campaign
 from tests.chaos.ledger import sqlite
 
 
-async def test_through_many_kills_nothing_is_lost_and_nothing_paid_twice(tmp_path: Path):
+async def test_through_many_kills_nothing_is_lost_and_nothing_paid_twice(tmp_path: Path) -> None:
     plan = Plan(kills=12, workflows=30, seed=secrets.randbelow(10**6), life=(0.05, 1.0))
 
     with sqlite(tmp_path / "data") as database:

@@ -46,11 +46,11 @@ FAILED = attempt(id="a0", status="failed", error="failed")
 CANCELED = workflow("canceled", attempt(status="canceled"))
 
 
-def test_what_is_right_is_right():
+def test_what_is_right_is_right() -> None:
     assert faults(crowd(), snapshot(), [RECEIPT]) == []
 
 
-def test_a_run_that_a_vendor_let_fail_is_rightly_begun_again():
+def test_a_run_that_a_vendor_let_fail_is_rightly_begun_again() -> None:
     document = workflow("succeeded", FAILED, ATTEMPT)
     found = faults(
         crowd(end=document), snapshot(document, FAILED, ATTEMPT), [receipt(id="a0", outcome="failed"), RECEIPT]
@@ -58,7 +58,7 @@ def test_a_run_that_a_vendor_let_fail_is_rightly_begun_again():
     assert found == []
 
 
-def test_an_order_that_was_taken_back_may_end_either_way():
+def test_an_order_that_was_taken_back_may_end_either_way() -> None:
     assert faults(crowd(cancels=True), snapshot(), [RECEIPT]) == []
     canceled = snapshot(CANCELED, attempt(status="canceled"))
     assert faults(crowd(cancels=True, end=CANCELED), canceled, [receipt(status="canceled")]) == []
@@ -88,7 +88,7 @@ TWICE = workflow("succeeded", FAILED, ATTEMPT)
         (crowd(), snapshot(), [], "no vendor made it"),
     ],
 )
-def test_what_is_wrong_is_seen(people: Crowd, database: Snapshot, receipts: list[Receipt], fault: str):
+def test_what_is_wrong_is_seen(people: Crowd, database: Snapshot, receipts: list[Receipt], fault: str) -> None:
     assert any(fault in found for found in faults(people, database, receipts))
 
 
@@ -103,7 +103,9 @@ def test_what_is_wrong_is_seen(people: Crowd, database: Snapshot, receipts: list
         ([FAILED], None, "between attempts"),
     ],
 )
-def test_the_moment_of_a_kill_is_told_by_the_ledger_and_the_vendor(attempts, status, moment):
+def test_the_moment_of_a_kill_is_told_by_the_ledger_and_the_vendor(
+    attempts: list[Attempt], status: str | None, moment: str
+) -> None:
     moments = Moments()
     database = Snapshot({"w1": workflow("processing")}, {"j1": attempts} if attempts else {})
     moments.add(database, [receipt(status=status)] if status else [])

@@ -19,6 +19,14 @@ def faults(crowd: Crowd, snapshot: Snapshot, receipts: Sequence[Receipt]) -> lis
     ]
 
 
+def unstopped(snapshot: Snapshot, receipts: Sequence[Receipt]) -> int:
+    """How many runs of canceled jobs went on to their end. No fault: they may have been over when the cancel came."""
+    job_of = snapshot.job_of()
+    every_job = [job for workflow in snapshot.workflows.values() for job in jobs(workflow)]
+    canceled = {job["id"] for job in every_job if job["status"] == "canceled"}
+    return sum(receipt.status != "canceled" for receipt in receipts if job_of.get(receipt.id) in canceled)
+
+
 def _order(order: Order, snapshot: Snapshot) -> Iterator[str]:
     """Every workflow that was accepted came to a right end, and is on record as it was told."""
     if len(order.ids) != 1:

@@ -260,7 +260,8 @@ class HttpProvider(Provider):
             images[reference] = await assignment.load(reference)
             if sum(map(len, images.values())) > MAX_INPUT_BYTES:
                 raise Incapable(f"{self.name} is sent at most {MAX_INPUT_BYTES} bytes of images with a job")
-        return await asyncio.to_thread(_encoded, job, images)
+        # Only images are enough work to be in the way of others.
+        return await asyncio.to_thread(_encoded, job, images) if images else _encoded(job, images)
 
 
 def _encoded(job: ImageJob, images: Mapping[str, bytes]) -> bytes:
