@@ -56,8 +56,6 @@ WAIT = 20
 """Seconds for which a poll is held by the server."""
 POLL_INTERVAL = 0.25
 """Seconds between polls of a server that does not hold them."""
-SECOND_LOOK = 0.5
-"""Seconds after which a run that is not there is looked for again."""
 
 NOT_TAKEN: Final[Mapping[int, type[ProviderError]]] = {
     301: NotAccepted,
@@ -161,16 +159,11 @@ class HttpProvider(Provider):
         return assignment.attempt_id
 
     async def find(self, attempt_id: str) -> Handle | None:
-        for look in (1, 2):
-            if look == 2:
-                # The request of a process that was killed may still be on its way.
-                await asyncio.sleep(SECOND_LOOK)
-            try:
-                await self._poll(attempt_id, 0)
-            except Lost:
-                continue
-            return attempt_id
-        return None
+        try:
+            await self._poll(attempt_id, 0)
+        except Lost:
+            return None
+        return attempt_id
 
     async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
         while True:

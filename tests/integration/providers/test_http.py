@@ -281,11 +281,6 @@ class TestFind:
             await provider.start(assignment())
         assert await provider.find(ID) is None
 
-    async def test_a_start_that_is_still_on_its_way_is_found_at_a_second_look(self, server, provider):
-        server.fail("poll", Fault(Reply(404)))
-        await provider.start(assignment())
-        assert await provider.find(ID) == ID
-
     @pytest.mark.parametrize(
         ("fault", "error"),
         [
