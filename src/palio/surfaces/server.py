@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from datetime import timedelta
 from random import Random
-from typing import Literal
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -39,6 +38,7 @@ from palio.race.gate import Rate
 from palio.race.stand import Entrant
 from palio.settings import Settings
 from palio.store.store import Store
+from palio.surfaces.listening import connection_type, listen, new_loop
 from palio.surfaces.rest.accounts import Accounts
 from palio.surfaces.rest.app import application
 from palio.surfaces.rest.blob_operations import BlobOperations
@@ -55,12 +55,12 @@ GRACE_SECONDS = 5
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError."""
     set_up_logs(settings.log_level, json=settings.json_logs)
-    listening = _listen(settings.host, settings.port)
+    listening = listen(settings.host, settings.port)
     with listening, _store(settings) as store:
         ensure_first_token(settings, store.tokens)
         host, port = listening.getsockname()[:2]
         palio = Palio(settings, store, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(palio.serve(listening))
 
 
@@ -109,7 +109,7 @@ class Palio:
         """Answer on a socket until told to stop. Raises PalioError if a part of the server fails."""
         config = uvicorn.Config(
             self.app,
-            http=_connection_type(),
+            http=connection_type(),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -225,33 +225,3 @@ def _lock(settings: Settings) -> AbstractContextManager[object]:
         raise SetupError(
             f"another Palio server uses the data folder {settings.data}; stop it, or choose another with --data"
         ) from None
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=_family(host), backlog=2048)
-    except OSError as error:
-        raise SetupError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-
-
-def _family(host: str) -> socket.AddressFamily:
-    try:
-        return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
-    except OSError as error:
-        raise SetupError(f"cannot listen on {host}: {error.strerror or error}") from error
-
-
-def _connection_type() -> type[asyncio.Protocol] | Literal["h11"]:
-    if sys.platform == "win32":
-        return "h11"
-    from palio.surfaces.rest.connection import BoundedConnection
-
-    return BoundedConnection
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    if sys.platform == "win32":
-        return asyncio.new_event_loop()
-    import uvloop
-
-    return uvloop.new_event_loop()

@@ -8,7 +8,7 @@ from contextlib import ExitStack, asynccontextmanager, closing
 import pytest
 import uvicorn
 
-from palio.surfaces.rest.connection import BoundedConnection
+from palio.surfaces.connection import BoundedConnection
 
 WORKFLOWS = "/v2/consumer/workflows"
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from palio import __version__
-from palio.surfaces.cli import configuration, image, providers, serving, tokens, workflows
+from palio.surfaces.cli import capability, configuration, image, providers, serving, tokens, workflows
 
 MAKE = "Make something"
 FOLLOW = "Follow and manage workflows"
@@ -61,4 +61,5 @@ app.command(rich_help_panel=FOLLOW)(workflows.cancel)
 app.command(rich_help_panel=FOLLOW)(workflows.delete)
 app.command(rich_help_panel=RUN)(providers.providers)
 app.add_typer(tokens.app, name="token", rich_help_panel=RUN)
+app.add_typer(capability.app, name="capability", rich_help_panel=RUN)
 app.add_typer(configuration.app, name="config", rich_help_panel=RUN)
