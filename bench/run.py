@@ -2,6 +2,7 @@
 
     python bench/run.py [--requests N] [--rounds N] [--markdown FILE]
     python bench/run.py --race            one provider against ten
+    python bench/run.py --capability      what the capability runner adds to going directly
     python bench/run.py --peer dbos       Palio in process against DBOS, without servers
 
 Servers and load generator are processes of their own on loopback. What counts are the ratios: absolute rates differ
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import capability
 import race
 from servers import (
     BODY,
@@ -67,6 +69,8 @@ def main() -> None:
         report = peers.measure(arguments.rounds, arguments.seconds)
     elif arguments.race:
         report = race.measure(arguments.requests // 8, arguments.rounds)
+    elif arguments.capability:
+        report = capability.measure(arguments.requests, arguments.rounds)
     else:
         report = _measure(arguments.requests, arguments.rounds)
     text = f"{_machine()}\n\n{report}"
@@ -174,6 +178,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="times each is measured; medians count (default: 5)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--race", action="store_true", help="measure what nine more providers that do not win cost a job")
+    what.add_argument("--capability", action="store_true", help="measure what the capability runner adds")
     what.add_argument("--peer", choices=["dbos"], help="measure Palio in process against another durable engine")
     parser.add_argument("--seconds", type=float, default=4, help="length of each measurement with --peer (default: 4)")
     parser.add_argument("--markdown", type=Path, help="also write the report to this file")

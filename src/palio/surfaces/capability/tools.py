@@ -72,7 +72,11 @@ class Tools:
         """Raises an error with code -32602 that names every argument at fault."""
         wrong: dict[str, list[str]] = {}
         for error in self._validators[tool.name].iter_errors(arguments):
-            wrong.setdefault(".".join(str(part) for part in error.absolute_path), []).append(error.message[:500])
+            if error.validator == "required":
+                wrong |= {name: ["is required"] for name in error.validator_value if name not in error.instance}
+            else:
+                path = ".".join(str(part) for part in error.absolute_path)
+                wrong.setdefault(path, []).append(error.message[:500])
         if wrong:
             told = "; ".join(": ".join(filter(None, (name, *said))) for name, said in wrong.items())
             raise MCPError(types.INVALID_PARAMS, f"bad arguments of {tool.name}: {told}", wrong)
