@@ -1,5 +1,6 @@
 """Keeps pages in a browser from using the ports: they would spend the bound key of whoever looks at them."""
 
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -38,6 +39,7 @@ class Guard:
         return there == host or (self._is_loopback and is_loopback(_name_of(there)))
 
 
+@lru_cache(maxsize=256)  # asked for each request, and mostly of the same name
 def is_loopback(host: str) -> bool:
     """Whether a name or address is this machine and nobody else's."""
     if host.lower() == "localhost":

@@ -41,6 +41,7 @@ def serve(ports: Sequence[Port], host: str, auth: Auth) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             lifespan="on",
             limit_concurrency=MAX_REQUESTS,
             timeout_graceful_shutdown=GRACE_SECONDS,
