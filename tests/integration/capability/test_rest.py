@@ -60,9 +60,7 @@ def test_delete_has_no_body_and_no_content_type(client: httpx.Client, upstream: 
     assert reply.status_code == 204
 
 
-def test_only_what_the_file_maps_reaches_the_api_and_repeated_values_stay_repeated(
-    client: httpx.Client, upstream: Api
-):
+def test_only_what_the_file_maps_reaches_the_api_and_repeated_values_stay_repeated(client: httpx.Client, upstream: Api):
     client.get(f"{WORKFLOWS}?status=failed&take=5&status=a%26b%2Fc%20d&wait=60")
     assert upstream.last.target == f"{WORKFLOWS}?take=5&status=failed&status=a%26b%2Fc%20d"
 
@@ -94,7 +92,13 @@ def test_the_caller_cannot_say_whose_key_is_spent(client: httpx.Client, upstream
 
 
 def test_conditions_and_preferences_of_the_caller_go_on(client: httpx.Client, upstream: Api):
-    sent = {"Accept": "text/plain", "If-None-Match": '"v1"', "Range": "bytes=0-1", "User-Agent": "me", "Prefer": "wait=5"}
+    sent = {
+        "Accept": "text/plain",
+        "If-None-Match": '"v1"',
+        "Range": "bytes=0-1",
+        "User-Agent": "me",
+        "Prefer": "wait=5",
+    }
     client.get(WORKFLOWS, headers=sent)
     assert {name: upstream.last.headers[name.lower()] for name in sent} == sent
 
@@ -214,7 +218,12 @@ def test_a_caller_who_hangs_up_in_the_middle_of_a_body_ends_it(running: Running,
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [(b"{bad", "not valid JSON"), (b"[1]", "must be a JSON object"), (b'"x"', "must be a JSON object"), (b"", "required")],
+    [
+        (b"{bad", "not valid JSON"),
+        (b"[1]", "must be a JSON object"),
+        (b'"x"', "must be a JSON object"),
+        (b"", "required"),
+    ],
 )
 def test_a_body_that_is_no_object_is_refused_by_its_name(client: httpx.Client, upstream: Api, body: bytes, said: str):
     reply = client.post(WORKFLOWS, content=body)

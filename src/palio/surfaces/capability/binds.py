@@ -37,9 +37,10 @@ class Binds:
             for alias in (f"env.{name}", name):
                 self._keys.setdefault(alias, key)
 
-    def knows(self, name: str) -> bool:
-        """Whether a placeholder of this name stands for a bound value."""
-        return name in self._keys
+    def has_all(self, text: str) -> bool:
+        """Whether every placeholder of a text has a value."""
+        keys = [self._keys.get(name) for name in PLACEHOLDER.findall(text)]
+        return all(key is not None and self._environment.get(key.variable) for key in keys)
 
     def resolve(self, text: str, path: str, *, is_credential: bool = False) -> str:
         """The text with values in place of placeholders; those without a value are left empty, and told."""

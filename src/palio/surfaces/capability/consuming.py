@@ -136,7 +136,7 @@ class _Reader:
     def _own_base_uri(self) -> str:
         path = f"{self._path}.baseUri"
         uri = self._binds.resolve(self._consumed.base_uri, path)
-        if problem := wrong_with_base_uri(uri):
+        if self._binds.has_all(self._consumed.base_uri) and (problem := wrong_with_base_uri(uri)):
             self._findings.error(path, problem)
         return uri.rstrip("/")
 

@@ -6,7 +6,7 @@ files depart from it (`reading.deviations`). Every model refuses keys that it do
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic.alias_generators import to_camel
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=128)]
@@ -14,7 +14,16 @@ Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=1
 
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
 Text: TypeAlias = Annotated[str, Field(max_length=10_000)]
-Scalar: TypeAlias = str | int | float | bool
+
+
+def _scalar(value: object) -> object:
+    # Said once, where a union says it once for each of its members.
+    if not isinstance(value, str | int | float | bool):
+        raise ValueError("must be text, a number, true or false")
+    return value
+
+
+Scalar: TypeAlias = Annotated[str | int | float | bool, PlainValidator(_scalar)]
 Type: TypeAlias = Literal["string", "integer", "number", "boolean", "array", "object"]
 Place: TypeAlias = Literal["body", "query", "path", "header"]
 

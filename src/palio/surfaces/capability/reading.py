@@ -148,6 +148,8 @@ def _message(details: ErrorDetails) -> str:
             return f"type {context.get('tag')!r} is not supported; known are {context.get('expected_tags')}"
         case "union_tag_not_found":
             return "needs a `type`"
+        case "value_error":
+            return str(details["ctx"]["error"])
         case "literal_error":
             return (
                 f"{str(details['input'])[:80]!r} is not supported; known are {details.get('ctx', {}).get('expected')}"
