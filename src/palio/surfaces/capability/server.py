@@ -105,6 +105,7 @@ class Runner:
             # What is there now stays: no collection needs to look at it again.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(20_000, 20, 20)
             yield
 
 
