@@ -16,7 +16,7 @@ import uvicorn
 from palio.surfaces.capability.forwarder import Forwarder, Patience
 from palio.surfaces.capability.loading import Auth, must_load
 from palio.surfaces.capability.server import Runner
-from palio.surfaces.listening import connection_type, listen, new_loop
+from palio.surfaces.listening import listen, new_loop
 
 ROOT = Path(__file__).parents[3]
 PUBLISHED = [
@@ -140,10 +140,8 @@ def runner(
     """A runner in a thread of its own, with as long a patience as the test wants."""
     offset = free_offset(ports)
     loaded = must_load(files, KEY if environment is None else environment, base_uri, auth, offset)
-    app = Runner(loaded.ports, is_loopback=True, auth=auth, forwarder=Forwarder(patience)).app
-    config = uvicorn.Config(
-        app, http=connection_type(), log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1
-    )
+    config = Runner(loaded.ports, is_loopback=True, auth=auth, forwarder=Forwarder(patience)).config()
+    config.timeout_graceful_shutdown = 1
     server = _Server(config)
     sockets = [listen("127.0.0.1", port.number) for port in loaded.ports]
 

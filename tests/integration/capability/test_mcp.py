@@ -187,6 +187,24 @@ async def test_with_the_callers_own_key_the_bound_one_is_not_spent(upstream: Api
 
 
 @pytest.mark.parametrize(
+    ("tool", "arguments", "named"),
+    [
+        ("civitai-get-workflow", r'{"workflowId": "\ud800"}', "workflowId"),
+        ("civitai-query-workflows", r'{"cursor": "\ud800"}', "cursor"),
+        ("civitai-submit-workflow", r'{"body": {"a": "\ud800"}}', "body"),
+    ],
+)
+def test_half_a_character_is_invalid_params(running: Running, upstream: Api, tool: str, arguments: str, named: str):
+    request = f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}'
+    headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    with running.client(9090) as caller:
+        reply = caller.post("/mcp", content=request, headers=headers)
+    assert reply.status_code < 500
+    assert reply.json()["error"]["code"] in (INVALID_PARAMS, -32700)
+    assert upstream.asked == []
+
+
+@pytest.mark.parametrize(
     ("headers", "status"), [({"Host": "evil.example"}, 421), ({"Origin": "https://evil.example"}, 403)]
 )
 def test_pages_led_here_cannot_call_tools(running: Running, upstream: Api, headers: dict[str, str], status: int):

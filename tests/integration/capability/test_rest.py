@@ -91,6 +91,11 @@ def test_the_caller_cannot_say_whose_key_is_spent(client: httpx.Client, upstream
     assert not {"cookie", "x-forwarded-for"} & set(upstream.last.headers)
 
 
+def test_headers_that_are_not_ascii_arrive_as_text(client: httpx.Client, upstream: Api):
+    for sent in ("Flöte".encode(), "Flöte".encode("latin-1")):
+        assert client.get(WORKFLOWS, headers=[(b"User-Agent", sent)]).status_code == 200
+
+
 def test_conditions_and_preferences_of_the_caller_go_on(client: httpx.Client, upstream: Api):
     sent = {
         "Accept": "text/plain",
@@ -149,10 +154,10 @@ def test_a_compressed_reply_stays_compressed(client: httpx.Client, upstream: Api
 
 
 def test_headers_of_the_connection_and_cookies_stay_behind(client: httpx.Client, upstream: Api):
-    upstream.answer = Answer(200, b"{}", [("Keep-Alive", "timeout=9"), ("Set-Cookie", "a=b"), ("Server", "theirs")])
+    upstream.answer = Answer(200, b"{}", [("Connection", "keep-alive, X-Hop"), ("X-Hop", "1"), ("Set-Cookie", "a=b")])
     reply = client.get(WORKFLOWS)
-    assert not {"keep-alive", "set-cookie"} & set(reply.headers)
-    assert reply.headers.get("server") != "theirs"
+    assert not {"x-hop", "set-cookie"} & set(reply.headers)
+    assert "server" not in reply.headers
 
 
 def test_a_slow_body_comes_as_it_is_made(client: httpx.Client, upstream: Api):
@@ -235,6 +240,12 @@ def test_a_body_that_is_no_object_is_refused_by_its_name(client: httpx.Client, u
 def test_a_body_of_another_type_is_the_apis_business(client: httpx.Client, upstream: Api):
     client.post(WORKFLOWS, content=b"\x89PNG", headers={"Content-Type": "image/png"})
     assert (upstream.last.body, upstream.last.headers["content-type"]) == (b"\x89PNG", "image/png")
+
+
+def test_a_compressed_body_is_the_apis_business(client: httpx.Client, upstream: Api):
+    packed = gzip.compress(b"{}")
+    client.post(WORKFLOWS, content=packed, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
+    assert (upstream.last.body, upstream.last.headers["content-encoding"]) == (packed, "gzip")
 
 
 def test_a_body_is_bounded(client: httpx.Client, upstream: Api):

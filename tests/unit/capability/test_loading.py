@@ -226,6 +226,7 @@ CASES: list[tuple[str, object, str, str]] = [
     (f"{ROUTE}.with.flag", "rest.body.flag", f"{ROUTE}.with.flag", "rest.body.flag is not supported"),
     (f"{ROUTE}.with.flag", "rest.path.flag", f"{ROUTE}.with.flag", "the path has no {flag}"),
     (f"{ROUTE}.with.flag", "tools.flag", f"{ROUTE}.with.flag", "nothing that a caller can bring here"),
+    (f"{ROUTE}.with.flag", "$this.ships.flag", f"{ROUTE}.with.flag", "is an expression"),
     (f"{ROUTE}.with.flag", "{{env.FLAG}}", f"{ROUTE}.with.flag", "{{env.FLAG}} is not in `binds`"),
     (f"{ROUTE}.with.flag", ["a"], f"{ROUTE}.with.flag", "must be text, a number, true or false"),
     (f"{ROUTE}.inputParameters", [{"name": "x", "in": "body"}], f"{ROUTE}.inputParameters", "a part of a body"),

@@ -110,6 +110,9 @@ class _Linker:
             return None
         if whole and reference in own:
             return own[reference]
+        if value.startswith("$"):
+            self._findings.error(path, f"{value[:80]} is an expression, which is not supported")
+            return None
         return Fixed(self._binds.resolve(value, path))
 
     def by_name(self, name: str, own: Mapping[str, Source], path: str) -> Source | None:

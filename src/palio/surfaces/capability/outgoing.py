@@ -21,10 +21,11 @@ _CHECKED_TYPES = ("", JSON, "text/json")
 
 @dataclass(frozen=True)
 class Body:
-    """Bytes, and their media type as the caller gave it, or "" if they did not."""
+    """Bytes, with their `Content-Type` and `Content-Encoding` as the caller gave them, or "" if they did not."""
 
-    data: bytes
-    type: str
+    data: bytes = b""
+    type: str = ""
+    encoding: str = ""
 
 
 class Incoming(Protocol):
@@ -53,7 +54,7 @@ class Outgoing:
 
 def outgoing(call: Call, incoming: Incoming, *, own_credential: bool) -> Outgoing:
     """The request that a call makes; `own_credential` puts the caller's in place of the file's. Raises BadRequest."""
-    headers = dict(incoming.headers)
+    headers = {name: value for name, value in incoming.headers.items() if not name.startswith("content-")}
     path: dict[str, str] = {}
     query: list[tuple[str, str]] = []
     body: Body | None = None
@@ -74,10 +75,11 @@ def outgoing(call: Call, incoming: Incoming, *, own_credential: bool) -> Outgoin
             case "header":
                 headers[parameter.name.lower()] = _header(parameter, value)
             case "body":
-                body = Body(_encode(value), JSON)
-    headers.pop("content-type", None)
+                body = _made(parameter, value)
     if body is not None and body.data:
-        headers["content-type"] = body.type or JSON
+        headers.setdefault("content-type", body.type or JSON)
+        if body.encoding:
+            headers.setdefault("content-encoding", body.encoding)
     if call.credential is not None:
         _authenticate(
             call.credential,
@@ -112,7 +114,8 @@ def _checked(body: Body, parameter: Parameter, method: str) -> Body | None:
         if parameter.required:
             raise BadRequest.at(parameter.name, "is required: the request has no body")
         return None
-    if parameter.type == "object" and body.type.partition(";")[0].strip().lower() in _CHECKED_TYPES:
+    is_readable = body.type.partition(";")[0].strip().lower() in _CHECKED_TYPES and not body.encoding
+    if parameter.type == "object" and is_readable:
         try:
             value = _decode(body.data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -121,6 +124,13 @@ def _checked(body: Body, parameter: Parameter, method: str) -> Body | None:
         if not isinstance(value, dict) and not (method == "PATCH" and isinstance(value, list)):
             raise BadRequest.at(parameter.name, "must be a JSON object")
     return body
+
+
+def _made(parameter: Parameter, value: Json) -> Body:
+    try:
+        return Body(_encode(value), JSON)
+    except UnicodeEncodeError:
+        raise _no_text(parameter) from None
 
 
 def _segment(parameter: Parameter, value: Json) -> str:
@@ -136,6 +146,8 @@ def _header(parameter: Parameter, value: Json) -> str:
     text = ", ".join(_texts(parameter, value))
     if not is_header_value(text):
         raise BadRequest.at(parameter.name, "must not have line breaks or other control characters")
+    if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise _no_text(parameter)
     return text
 
 
@@ -143,6 +155,10 @@ def _texts(parameter: Parameter, value: Json) -> Sequence[str]:
     """A value as it is written outside of JSON; an array is as many values."""
     match value:
         case str():
+            try:
+                value.encode(errors="surrogateescape")
+            except UnicodeEncodeError:
+                raise _no_text(parameter) from None
             return (value,)
         case bool():
             return ("true" if value else "false",)
@@ -158,3 +174,7 @@ def _texts(parameter: Parameter, value: Json) -> Sequence[str]:
 
 def _quote(text: str) -> str:
     return quote(text, safe="", errors="surrogateescape")
+
+
+def _no_text(parameter: Parameter) -> BadRequest:
+    return BadRequest.at(parameter.name, "has half a character, which cannot be sent")

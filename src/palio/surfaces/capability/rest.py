@@ -84,7 +84,8 @@ class Resources(BaseRoute):
             request = _Request(scope)
             if route.call.takes_body:
                 data = await _read_body(request.all_headers, receive)
-                request.body = Body(data, request.all_headers.get("content-type", ""))
+                told = request.all_headers
+                request.body = Body(data, told.get("content-type", ""), told.get("content-encoding", ""))
             call = outgoing(route.call, request, own_credential=self._own_credential)
         except Problem as problem:
             await send_problem(send, problem)
@@ -112,10 +113,10 @@ class _Request:
     """What a caller brings by HTTP."""
 
     def __init__(self, scope: Scope) -> None:
-        self.body = Body(b"", "")
+        self.body = Body()
         self.all_headers: dict[str, str] = {}
         for name, value in scope["headers"]:
-            key, text = name.decode("latin-1"), value.decode("latin-1")
+            key, text = name.decode("latin-1"), _text(value)
             self.all_headers[key] = f"{self.all_headers[key]}, {text}" if key in self.all_headers else text
         self.headers: Mapping[str, str] = {name: value for name, value in self.all_headers.items() if name in FORWARDED}
         self._path: dict[str, str] = scope["path_params"]
@@ -138,6 +139,14 @@ class _Request:
         return self._query.get(place.name, [None])[0]
 
 
+def _text(value: bytes) -> str:
+    """A header's value. Headers are sent on as UTF-8; those that came as something else are taken for Latin-1."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
 class _HungUp(Exception):
     """The caller did not wait for the end."""
 
@@ -151,13 +160,15 @@ async def _until_hung_up(receive: Receive) -> None:
 async def _return(reply: Reply, send: Send) -> None:
     has_body = reply.status not in (204, 304)
     length = reply.length
+    # What `Connection` names is about the connection, too (RFC 9110, 7.6.1).
+    dropped = NOT_RETURNED | {name.strip().lower().encode() for name in reply.header(b"connection").split(",")}
     start = {
         "type": "http.response.start",
         "status": reply.status,
         "headers": [
             (name, value)
             for name, value in reply.headers
-            if name not in NOT_RETURNED and (has_body or name != b"content-length")
+            if name not in dropped and (has_body or name != b"content-length")
         ],
     }
     if length is not None and length <= WHOLE:

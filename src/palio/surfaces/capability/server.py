@@ -26,8 +26,8 @@ from palio.surfaces.listening import connection_type, listen, new_loop
 GRACE_SECONDS = 5
 """How long replies under way may take after the runner was told to stop."""
 
-MAX_REQUESTS = 1000
-"""Requests at once; more are answered 503."""
+MAX_CONNECTIONS = 1000
+"""Connections of callers at once; requests on more are answered 503."""
 
 
 def serve(ports: Sequence[Port], host: str, auth: Auth) -> None:
@@ -35,21 +35,9 @@ def serve(ports: Sequence[Port], host: str, auth: Auth) -> None:
     with ExitStack() as stack:
         sockets = [stack.enter_context(listen(host, port.number)) for port in ports]
         runner = Runner(ports, is_loopback=is_loopback(host), auth=auth)
-        config = uvicorn.Config(
-            runner.app,
-            http=connection_type(),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="on",
-            limit_concurrency=MAX_REQUESTS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            h11_max_incomplete_event_size=64 * 1024,
-        )
         with asyncio.Runner(loop_factory=new_loop) as loop:
             try:
-                loop.run(uvicorn.Server(config).serve(sockets=sockets))
+                loop.run(uvicorn.Server(runner.config()).serve(sockets=sockets))
             except SystemExit:  # uvicorn could not start
                 raise PalioError("the runner had to stop; its log says why") from None
 
@@ -66,7 +54,22 @@ class Runner:
         self._apps: Mapping[int, ASGIApp] = {
             port.number: Guard(self._application(port, own_credential), is_loopback=is_loopback) for port in ports
         }
-        self.app: ASGIApp = Router(default=self._dispatch, lifespan=self._lifespan)
+        self.app = Router(default=self._dispatch, lifespan=self._lifespan)
+
+    def config(self) -> uvicorn.Config:
+        """How uvicorn is to serve it."""
+        return uvicorn.Config(
+            self.app,
+            http=connection_type(),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="on",
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._apps[scope["server"][1]](scope, receive, send)

@@ -86,7 +86,7 @@ class _Arguments:
     """What a caller brings by MCP."""
 
     def __init__(self, arguments: Mapping[str, Json], request: Request | None) -> None:
-        self.body = Body(b"", "")
+        self.body = Body()
         self.headers: Mapping[str, str] = {"accept": "application/json, */*;q=0.5", "accept-encoding": "identity"}
         self._arguments = arguments
         self._request = request
