@@ -284,6 +284,26 @@ def test_what_the_path_has_goes_to_the_parameter_of_the_same_name(loaded: Load):
     assert loaded(changed(f"{ROUTE}.with.imo", None)).errors == ()
 
 
+@pytest.mark.parametrize(("path", "value"), [(f"{OPERATION}.method", "HEAD"), (f"{OPERATION}.outputRawFormat", "raw")])
+def test_other_departures_that_do_no_harm_are_warnings(loaded: Load, path: str, value: str):
+    result = loaded(changed(path, value))
+    assert result.errors == ()
+    assert path in [warning.path for warning in result.warnings]
+
+
+def test_a_call_that_takes_nothing_needs_no_with(loaded: Load):
+    document = changed(f"{OPERATION}.inputParameters", None)
+    document["capability"]["consumes"][0]["resources"][0]["path"] = "/ships"
+    for exposed in (
+        document["capability"]["exposes"][0]["resources"][0]["operations"][0],
+        document["capability"]["exposes"][1]["tools"][0],
+    ):
+        del exposed["with"]
+    result = loaded(document)
+    assert result.errors == ()
+    assert result.ports[1].tools[0].arguments == ()
+
+
 def test_an_address_may_be_bound(loaded: Load):
     document = changed(f"{API}.baseUri", "http://{{HOST}}/x")
     document["binds"][0]["keys"]["HOST"] = "SHIPS_HOST"
