@@ -39,7 +39,11 @@ class Row:
 
 def measure(requests: int, rounds: int) -> str:
     """The table."""
-    with tempfile.TemporaryDirectory() as folder, palio(Path(folder), ONE_PROVIDER) as server, _runner(server) as runner:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        palio(Path(folder), ONE_PROVIDER) as server,
+        _runner(server) as runner,
+    ):
         rows = list(_rows(server, runner, requests, rounds))
     lines = [
         "| in flight | direct /s | through /s | ratio | direct p50 ms | through p50 ms | added p50 ms | p99 ms |",

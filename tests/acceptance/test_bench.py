@@ -24,7 +24,17 @@ def test_it_measures_every_row_and_says_what_it_found(tmp_path: Path) -> None:
 
 def test_what_the_capability_runner_adds_is_measured_beside_going_directly(tmp_path: Path) -> None:
     report = tmp_path / "report.md"
-    command = [sys.executable, "bench/capability.py", "--requests", "64", "--rounds", "1", "--markdown", str(report)]
+    command = [
+        sys.executable,
+        "bench/run.py",
+        "--capability",
+        "--requests",
+        "64",
+        "--rounds",
+        "1",
+        "--markdown",
+        str(report),
+    ]
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment())
 

@@ -12,7 +12,19 @@ from palio import __version__
 def test_help_is_the_front_door(palio):
     result = palio("--help")
     assert result.code == 0
-    for word in ("serve", "image", "submit", "get", "list", "watch", "cancel", "delete", "token", "config", "capability"):
+    for word in (
+        "serve",
+        "image",
+        "submit",
+        "get",
+        "list",
+        "watch",
+        "cancel",
+        "delete",
+        "token",
+        "config",
+        "capability",
+    ):
         assert word in result.out
     assert 'palio image "' in result.out
 
