@@ -8,12 +8,13 @@ from typing import Literal
 from palio.errors import SetupError
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 is any that is free. Raises SetupError."""
+def listen(host: str, port: int, flag: str) -> socket.socket:
+    """A socket that listens; port 0 is any that is free. Raises SetupError, which advises `flag` for another port."""
     try:
         return socket.create_server((host, port), family=_family(host), backlog=2048)
     except OSError as error:
-        raise SetupError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        reason = error.strerror or str(error)
+        raise SetupError(f"cannot listen on {host}:{port}: {reason}; choose another with --{flag}") from error
 
 
 def connection_type() -> type[asyncio.Protocol] | Literal["h11"]:

@@ -55,7 +55,7 @@ GRACE_SECONDS = 5
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError."""
     set_up_logs(settings.log_level, json=settings.json_logs)
-    listening = listen(settings.host, settings.port)
+    listening = listen(settings.host, settings.port, "port")
     with listening, _store(settings) as store:
         ensure_first_token(settings, store.tokens)
         host, port = listening.getsockname()[:2]

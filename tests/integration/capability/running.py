@@ -143,7 +143,7 @@ def runner(
     config = Runner(loaded.ports, is_loopback=True, auth=auth, forwarder=Forwarder(patience)).config()
     config.timeout_graceful_shutdown = 1
     server = _Server(config)
-    sockets = [listen("127.0.0.1", port.number) for port in loaded.ports]
+    sockets = [listen("127.0.0.1", port.number, "port-offset") for port in loaded.ports]
 
     def serve() -> None:
         with asyncio.Runner(loop_factory=new_loop) as loop:

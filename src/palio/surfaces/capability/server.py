@@ -33,7 +33,7 @@ MAX_CONNECTIONS = 1000
 def serve(ports: Sequence[Port], host: str, auth: Auth) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError if a port cannot be had."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(listen(host, port.number)) for port in ports]
+        sockets = [stack.enter_context(listen(host, port.number, "port-offset")) for port in ports]
         runner = Runner(ports, is_loopback=is_loopback(host), auth=auth)
         with asyncio.Runner(loop_factory=new_loop) as loop:
             try:
