@@ -215,7 +215,7 @@ def test_what_a_repeat_had_done_is_not_done_again(tmp_path: Path) -> None:
     before, after = copies(left, 1), copies(ended, 1)
     every_job = [*jobs(ended), *(job for copy in after for job in copy["jobs"])]  # type: ignore[union-attr]
     reasons = {job.get("reason") for job in every_job}  # type: ignore[union-attr]
-    assert ended["status"] == "succeeded" or reasons == {None, "ambiguous"}  # killed between a start and its answer
+    assert reasons <= {None, "ambiguous"}
     assert (
         [copy["name"] for copy in after]
         == [copy["name"] for copy in before]
@@ -224,7 +224,11 @@ def test_what_a_repeat_had_done_is_not_done_again(tmp_path: Path) -> None:
     for was, became in zip(before, after, strict=True):
         if was["status"] == "succeeded":
             assert became["completedAt"] == was["completedAt"]
-    assert len(vendor.starts()) == len(every_job) == 10
+    # A job that was claimed when the kill came may not have been started; it is not known, so nobody starts it again
+    unknown = [job for job in every_job if job["status"] != "succeeded"]  # type: ignore[call-overload,index]
+    assert len(every_job) == 10
+    assert len(unknown) <= 2
+    assert len(vendor.starts()) >= 10 - len(unknown)
     assert set(vendor.starts().values()) == {1}
 
 

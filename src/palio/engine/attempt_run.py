@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from palio import __version__
 from palio.blobs.images import UnreadableImage
 from palio.blobs.inputs import BadImage
-from palio.contract.document import JobAttempt
+from palio.contract.document import Job
 from palio.contract.instant import now
 from palio.contract.status import Status
 from palio.engine.lifecycle import finish, reopen
-from palio.engine.room import Room
+from palio.engine.showing import show_end, show_no_more, show_start, told
 from palio.errors import PalioError
 from palio.providers.base import (
     Ambiguous,
@@ -35,10 +35,11 @@ from palio.providers.base import (
 from palio.race.entry import Entry
 from palio.race.failures import Effect, Judgement, Next
 from palio.store.files import KeptFile
-from palio.store.ledger import Attempt, AttemptStatus, Report, Settlement, storable
+from palio.store.ledger import Attempt, AttemptStatus, Report, Settlement
 
 if TYPE_CHECKING:
     from palio.engine.job_run import JobRun
+    from palio.engine.workflow_run import WorkflowRun
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,9 @@ class AttemptRun:
             raise
         if job_run.job.status.is_final:
             self.entry.abandoned()
-            job_run.forget(attempt)
+            if not has_won:
+                show_no_more(job_run.job, attempt)
+                job_run.run.change()
             return False
         if not has_won:
             self.entry.abandoned()
@@ -227,7 +230,8 @@ class AttemptRun:
             nsfw_level=made.nsfw_level,
             data=kept.data,
         )
-        self._show_end(AttemptStatus.succeeded, cost=made.cost)
+        job_run.job.provider = self._provider.name
+        show_end(job_run.job, self.attempt, AttemptStatus.succeeded, cost=made.cost)
         settlement = Settlement(AttemptStatus.succeeded, settled=made.cost)
         self._is_settled = True
         try:
@@ -247,7 +251,7 @@ class AttemptRun:
         """Settle a failed attempt; the kind of failure decides what becomes of its job."""
         status = AttemptStatus.lost if isinstance(error, Gone) else AttemptStatus.failed
         judgement = self._judge(error)
-        self._show_end(status, error)
+        show_end(self._job_run.job, self.attempt, status, error)
         self._job_run.failed(self, error, judgement)
         await self._settle(status, error, with_state=True)
 
@@ -269,9 +273,7 @@ class AttemptRun:
         else:
             self.entry.abandoned()
         self._is_settled = True
-        status, detail = await stop(self._room, self.attempt, self._handle)
-        self._show_end(status, detail=detail)
-        self._job_run.run.change()
+        await stop(self._job_run.run, self.attempt, self._job_run.job, self._handle)
 
     async def _settle(
         self,
@@ -282,7 +284,7 @@ class AttemptRun:
         with_state: bool = False,
     ) -> None:
         if not with_state:
-            self._show_end(status, error, cost=cost)
+            show_end(self._job_run.job, self.attempt, status, error, cost=cost)
         self._is_settled = True
         settlement = Settlement(
             status,
@@ -303,40 +305,12 @@ class AttemptRun:
         job.status = Status.processing
         job.started_at = job.started_at or self.attempt.started_at
         job.provider = self.attempt.provider
-        self._show_attempt(
-            JobAttempt(provider=self.attempt.provider, status="started", started_at=self.attempt.started_at)
-        )
-
-    def _show_end(
-        self,
-        status: AttemptStatus,
-        error: ProviderError | None = None,
-        *,
-        cost: float | None = None,
-        detail: str | None = None,
-    ) -> None:
-        if status is AttemptStatus.succeeded:
-            self._job_run.job.provider = self.attempt.provider
-        self._show_attempt(
-            JobAttempt(
-                provider=self.attempt.provider,
-                status=status.value,
-                started_at=self.attempt.started_at,
-                completed_at=now(),
-                error=error.name if error is not None else None,
-                detail=told(error) if error is not None else detail,
-                cost=cost,
-            )
-        )
-
-    def _show_attempt(self, shown: JobAttempt) -> None:
-        shown.hedge = self.attempt.hedge or None
-        self._job_run.show(shown)
+        show_start(job, self.attempt)
 
 
-async def stop(room: Room, attempt: Attempt, handle: str | None) -> tuple[AttemptStatus, str | None]:
-    """Tell an attempt's provider to stop; record, and return, that it did or that nobody knows whether it did."""
-    provider = room.providers.get(attempt.provider)
+async def stop(run: "WorkflowRun", attempt: Attempt, job: Job, handle: str | None) -> None:
+    """Tell an attempt's provider to stop; record and show that it did, or that nobody knows whether it did."""
+    provider = run.room.providers.get(attempt.provider)
     status, detail = AttemptStatus.canceled, None
     if provider is not None and (handle is not None or provider.findable):
         try:
@@ -349,13 +323,8 @@ async def stop(room: Room, attempt: Attempt, handle: str | None) -> tuple[Attemp
             log.warning("provider %s did not confirm the cancel of %s: %s", provider.name, attempt.id, error)
     elif provider is None or not provider.free:
         status, detail = AttemptStatus.abandoned, "it could not be canceled: the provider has not said what to cancel"
-    await room.ledger.settle(attempt.id, Settlement(status, detail=detail))
-    return status, detail
-
-
-def told(error: Exception) -> str:
-    """What an error says, as it is kept and shown."""
-    return storable(str(error) or type(error).__name__)
+    show_end(job, attempt, status, detail=detail)
+    await run.room.ledger.settle(attempt.id, Settlement(status, detail=detail), run.state())
 
 
 class NotKept(ProviderError):

@@ -13,16 +13,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from palio.contract.document import Blob, Decline, Job, JobAttempt, Step
+from palio.contract.document import Blob, Decline, Job, Step
 from palio.contract.identity import new_id
 from palio.contract.image.job import ImageJob
 from palio.contract.instant import now
 from palio.contract.status import Status
 from palio.contract.steering import Steering
-from palio.engine.attempt_run import LEASE, AttemptRun, stop, told
+from palio.engine.attempt_run import LEASE, AttemptRun, stop
 from palio.engine.heat import Heat
 from palio.engine.lifecycle import finish
 from palio.engine.outlook import Outlook
+from palio.engine.showing import show_end, told
 from palio.providers.base import (
     Ambiguous,
     Incapable,
@@ -51,9 +52,6 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LAST_PAUSE = 0.5, 30.0
 """Seconds before everyone who did not accept the job is asked again: at first, doubling, and at most."""
-
-MAX_SHOWN = 50
-"""The latest attempts that a document shows; the ledger has all."""
 
 
 @dataclass(slots=True)
@@ -184,25 +182,6 @@ class JobRun:
         is_final_for_all = isinstance(error, (Refused, InvalidJob)) and judgement.next is not Next.retry
         if self._verdict is not None and (is_final_for_all or not self._running):
             self._mark_failed(self._verdict)
-
-    def show(self, shown: JobAttempt) -> None:
-        """Let the owner see an attempt as it is now."""
-        others = [
-            other
-            for other in self.job.attempts or []
-            if (other.provider, other.started_at) != (shown.provider, shown.started_at)
-        ]
-        attempts = sorted([*others, shown], key=lambda other: other.started_at)
-        self.job.attempts = attempts[-MAX_SHOWN:]
-
-    def forget(self, attempt: Attempt) -> None:
-        """Do not show an attempt that is not on record."""
-        self.job.attempts = [
-            shown
-            for shown in self.job.attempts or []
-            if (shown.provider, shown.started_at) != (attempt.provider, attempt.started_at)
-        ]
-        self.run.change()
 
     def is_called_off(self, attempt: AttemptRun) -> bool:
         """Whether an attempt that is being cancelled is to stop for good, and not only here with the server."""
@@ -359,7 +338,9 @@ class JobRun:
             provider = room.providers.get(attempt.provider)
             if provider is None:
                 gone = Ambiguous(f"there is no provider {attempt.provider} any more to ask what became of the run")
-                await room.ledger.settle(attempt.id, Settlement(AttemptStatus.failed, gone.name, told(gone)))
+                show_end(self.job, attempt, AttemptStatus.failed, gone)
+                settlement = Settlement(AttemptStatus.failed, gone.name, told(gone))
+                await room.ledger.settle(attempt.id, settlement, self.run.state())
                 self._verdict = Unmakeable(gone.name, told(gone))
                 return None
             answer = self._offer(provider)
@@ -368,7 +349,7 @@ class JobRun:
             await self._win_place([Start(contender, 0.0)], may_be_barred=True)
         except asyncio.CancelledError:
             if self._is_over_for_all:
-                await stop(room, attempt, attempt.handle)
+                await stop(self.run, attempt, self.job, attempt.handle)
             raise
         entry = room.field.resumed(contender, self.task, (now() - attempt.started_at).total_seconds())
         return AttemptRun(self, attempt, provider, entry, is_resumed=True)

@@ -9,7 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from palio.contract.document import Step, Workflow
+from palio.contract.document import Step, Workflow, every_step
 from palio.contract.instant import now
 from palio.contract.status import Status
 from palio.contract.steering import read_steering
@@ -138,10 +138,11 @@ class WorkflowRun:
             pause = min(2 * pause, LAST_PAUSE)
 
     async def _stop_what_was_left(self) -> None:
-        for attempts in self.earlier.values():
-            for attempt in attempts:
+        jobs = (job for step in every_step(self.document.steps) for job in step.jobs or ())
+        for job in jobs:
+            for attempt in self.earlier.get(job.id, ()):
                 if attempt.is_open and await self.room.ledger.adopt(attempt.id, now()):
-                    await stop(self.room, attempt, attempt.handle)
+                    await stop(self, attempt, job, attempt.handle)
 
     async def _run_steps(self) -> None:
         pairs = zip(self.document.steps, self.template.steps, strict=True)

@@ -1,0 +1,60 @@
+"""How an attempt is shown to the owner of its job."""
+
+from palio.contract.document import Job, JobAttempt
+from palio.contract.instant import now
+from palio.providers.base import ProviderError
+from palio.store.ledger import Attempt, AttemptStatus, storable
+
+MAX_SHOWN = 50
+"""The latest attempts that a document shows; the ledger has all."""
+
+
+def show_start(job: Job, attempt: Attempt) -> None:
+    """An attempt at a job is under way."""
+    _show(job, attempt, JobAttempt(provider=attempt.provider, status="started", started_at=attempt.started_at))
+
+
+def show_end(
+    job: Job,
+    attempt: Attempt,
+    status: AttemptStatus,
+    error: ProviderError | None = None,
+    *,
+    cost: float | None = None,
+    detail: str | None = None,
+) -> None:
+    """An attempt at a job is over, for so many USD."""
+    shown = JobAttempt(
+        provider=attempt.provider,
+        status=status.value,
+        started_at=attempt.started_at,
+        completed_at=now(),
+        error=error.name if error is not None else None,
+        detail=told(error) if error is not None else detail,
+        cost=cost,
+    )
+    _show(job, attempt, shown)
+
+
+def show_no_more(job: Job, attempt: Attempt) -> None:
+    """An attempt was shown and is not on record after all."""
+    job.attempts = _others(job, attempt)
+
+
+def told(error: Exception) -> str:
+    """What an error says, as it is kept and shown."""
+    return storable(str(error) or type(error).__name__)
+
+
+def _show(job: Job, attempt: Attempt, shown: JobAttempt) -> None:
+    shown.hedge = attempt.hedge or None
+    attempts = sorted([*_others(job, attempt), shown], key=lambda other: other.started_at)
+    job.attempts = attempts[-MAX_SHOWN:]
+
+
+def _others(job: Job, attempt: Attempt) -> list[JobAttempt]:
+    return [
+        shown
+        for shown in job.attempts or []
+        if (shown.provider, shown.started_at) != (attempt.provider, attempt.started_at)
+    ]
