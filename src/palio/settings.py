@@ -164,7 +164,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     """REST and its description; 0 takes any free port."""
     mcp_port: int = Field(default=9090, ge=0, le=65535)
-    """Set aside for MCP, which is not served yet."""
+    """MCP at `/mcp`; 0 takes any free port."""
+    mcp_aliases: bool = False
+    """Whether the MCP tools can also be called by the names that the service has for them."""
     data: Folder = Field(default_factory=_default_data)
     """Where the database, blobs, keys and the first token are kept."""
     database_url: str | None = Field(default=None, repr=False)

@@ -9,10 +9,14 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from datetime import timedelta
 from random import Random
+from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import uvicorn
 from filelock import FileLock, Timeout
 from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from palio.blobs.fetch import Fetcher, FetchPolicy
 from palio.blobs.images import ImageLimits
@@ -39,14 +43,21 @@ from palio.race.stand import Entrant
 from palio.settings import Settings
 from palio.store.store import Store
 from palio.surfaces.listening import connection_type, listen, new_loop
+from palio.surfaces.mcp.endpoint import METADATA, Doorway, McpEndpoint
+from palio.surfaces.mcp.endpoint import PATH as MCP_PATH
+from palio.surfaces.mcp.tools import Tools
 from palio.surfaces.rest.accounts import Accounts
 from palio.surfaces.rest.app import application
 from palio.surfaces.rest.blob_operations import BlobOperations
 from palio.surfaces.rest.operator_operations import OperatorOperations
 from palio.surfaces.rest.workflow_operations import WorkflowOperations
+from palio.surfaces.skill.operations import SkillOperations
 from palio.surfaces.tokens import ensure_first_token, make_data_folder, open_store
 
 log = logging.getLogger(__name__)
+
+Address: TypeAlias = tuple[str, int]
+"""Host and port that a socket listens on."""
 
 GRACE_SECONDS = 5
 """How long replies under way may take after the server was told to stop."""
@@ -55,22 +66,28 @@ GRACE_SECONDS = 5
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError."""
     set_up_logs(settings.log_level, json=settings.json_logs)
-    listening = listen(settings.host, settings.port, "port")
-    with listening, _store(settings) as store:
+    with (
+        listen(settings.host, settings.port, "port") as rest,
+        listen(settings.host, settings.mcp_port, "mcp-port") as mcp,
+        _store(settings) as store,
+    ):
         ensure_first_token(settings, store.tokens)
-        host, port = listening.getsockname()[:2]
-        palio = Palio(settings, store, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(palio.serve(listening))
+            runner.run(_serve(settings, store, rest, mcp))
+
+
+async def _serve(settings: Settings, store: Store, rest: socket.socket, mcp: socket.socket) -> None:
+    await Palio(settings, store, rest.getsockname(), mcp.getsockname()).serve(rest, mcp)
 
 
 class Palio:
     """One process of Palio: the parts, and the application that answers for them."""
 
-    def __init__(self, settings: Settings, store: Store, address: str) -> None:
+    def __init__(self, settings: Settings, store: Store, rest: Address, mcp: Address) -> None:
         self.has_failed = False
         self._settings = settings
-        self._address = address
+        self._address = _url(rest)
+        self._mcp_address = _url(mcp) + MCP_PATH
         self._store = store
         self._providers = configured(settings)
         limits = ImageLimits(max_pixels=settings.image_max_pixels, max_input_bytes=settings.fetch_max_bytes)
@@ -91,7 +108,7 @@ class Palio:
             inputs=inputs,
             providers=self._providers,
             field=field,
-            base_url=settings.public_url or address,
+            base_url=settings.public_url or self._address,
             retention=self._retention,
             step_timeout=settings.step_timeout,
             rules=RaceRules(
@@ -103,10 +120,15 @@ class Palio:
         )
         upkeep = Upkeep(field, store.ledger, store.records)
         self.orchestrator = Orchestrator(room, upkeep, settings.max_active_workflows)
-        self.app = self._application(inputs)
+        service = WorkflowService(store.workflows, self.orchestrator, inputs, settings.max_wait_seconds)
+        accounts = Accounts(store.tokens)
+        doorway = Doorway(mcp[1], rest[1], settings.public_url, _names(settings), settings.max_body_bytes)
+        tools = Tools(service, self._blobs, store.files, settings.max_wait_seconds)
+        self.mcp = McpEndpoint(tools, accounts, doorway, with_aliases=settings.mcp_aliases)
+        self.app = ByPort(self._application(service, accounts), {mcp[1]: self.mcp})
 
-    async def serve(self, listening: socket.socket) -> None:
-        """Answer on a socket until told to stop. Raises PalioError if a part of the server fails."""
+    async def serve(self, *listening: socket.socket) -> None:
+        """Answer on sockets until told to stop. Raises PalioError if a part of the server fails."""
         config = uvicorn.Config(
             self.app,
             http=connection_type(),
@@ -117,16 +139,14 @@ class Palio:
             h11_max_incomplete_event_size=64 * 1024,
         )
         try:
-            await _Server(config, self).serve(sockets=[listening])
+            await _Server(config, self).serve(sockets=list(listening))
         except SystemExit:  # uvicorn could not start
             self.has_failed = True
         if self.has_failed:
             raise PalioError("the server had to stop; its log says why")
 
-    def _application(self, inputs: Inputs) -> Starlette:
+    def _application(self, service: WorkflowService, accounts: Accounts) -> Starlette:
         settings, store = self._settings, self._store
-        service = WorkflowService(store.workflows, self.orchestrator, inputs, settings.max_wait_seconds)
-        accounts = Accounts(store.tokens)
         workflows = WorkflowOperations(
             service, self._blobs.signer, accounts, settings.public_url, settings.max_body_bytes
         )
@@ -134,8 +154,15 @@ class Palio:
             store.files, self._blobs, accounts, settings.public_url, self._retention, settings.fetch_max_bytes
         )
         operators = OperatorOperations(self.orchestrator.room, accounts)
-        operations = (*workflows.operations(), *blobs.operations(), *operators.operations())
-        return application(operations, self._lifespan)
+        operations = (
+            *workflows.operations(),
+            *blobs.operations(),
+            *operators.operations(),
+            *SkillOperations().operations(),
+        )
+        # As the service has it; and where one address is all that a proxy lets through.
+        mcp = [Route(path, self.mcp) for path in (MCP_PATH, METADATA + MCP_PATH)]
+        return application(operations, self._lifespan, mcp)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -148,12 +175,15 @@ class Palio:
                     group.create_task(self.orchestrator.serve()),
                     group.create_task(sweep_for_ever(self._store, self._blobs, self._retention)),
                 ]
+                sessions = group.create_task(self.mcp.serve())
                 self._say_ready()
                 # What is there now stays: no collection needs to look at it again.
                 gc.collect()
                 gc.freeze()
                 gc.set_threshold(20_000, 20, 20)
                 yield
+                self.mcp.stop()
+                await sessions
                 for task in tasks:
                     task.cancel()
         except BaseException:
@@ -167,7 +197,8 @@ class Palio:
     def _say_ready(self) -> None:
         settings = self._settings
         print(
-            f"Palio is ready at {self._address}  (data: {settings.data}, token: {settings.token_file})",
+            f"Palio is ready at {self._address}  "
+            f"(MCP: {self._mcp_address}, data: {settings.data}, token: {settings.token_file})",
             file=sys.stderr,
             flush=True,
         )
@@ -204,6 +235,8 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter) or self._palio.has_failed
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Before those who wait are let go, or a call that waits would take that for the end of a pause and wait on.
+        self._palio.mcp.stop()
         self._palio.orchestrator.announcer.close()
         await super().shutdown(sockets)
 
@@ -225,3 +258,26 @@ def _lock(settings: Settings) -> AbstractContextManager[object]:
         raise SetupError(
             f"another Palio server uses the data folder {settings.data}; stop it, or choose another with --data"
         ) from None
+
+
+class ByPort:
+    """An application for each port: one server answers on several, and starts and stops them together."""
+
+    def __init__(self, otherwise: ASGIApp, by_port: Mapping[int, ASGIApp]) -> None:
+        self._otherwise = otherwise
+        self._by_port = by_port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._by_port.get(scope["server"][1]) if scope["type"] == "http" else None
+        await (app or self._otherwise)(scope, receive, send)
+
+
+def _url(address: Address) -> str:
+    host, port = address[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _names(settings: Settings) -> list[str]:
+    """What this server is called by those who reach it other than by an address."""
+    public = urlsplit(settings.public_url).hostname if settings.public_url else None
+    return [name for name in dict.fromkeys((settings.host, public, socket.gethostname())) if name]

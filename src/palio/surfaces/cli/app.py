@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from palio import __version__
-from palio.surfaces.cli import capability, configuration, image, providers, serving, tokens, workflows
+from palio.surfaces.cli import agents, capability, configuration, image, providers, serving, tokens, workflows
 
 MAKE = "Make something"
 FOLLOW = "Follow and manage workflows"
 RUN = "Run a server"
+AGENTS = "Connect agents"
 
 app = typer.Typer(
     name="palio",
@@ -60,6 +61,8 @@ app.command(rich_help_panel=FOLLOW)(workflows.watch)
 app.command(rich_help_panel=FOLLOW)(workflows.cancel)
 app.command(rich_help_panel=FOLLOW)(workflows.delete)
 app.command(rich_help_panel=RUN)(providers.providers)
+app.command(rich_help_panel=AGENTS)(agents.mcp)
+app.add_typer(agents.app, name="skill", rich_help_panel=AGENTS)
 app.add_typer(tokens.app, name="token", rich_help_panel=RUN)
 app.add_typer(capability.app, name="capability", rich_help_panel=RUN)
 app.add_typer(configuration.app, name="config", rich_help_panel=RUN)

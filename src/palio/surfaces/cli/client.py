@@ -50,9 +50,9 @@ class Client:
         if token and not (token.isascii() and token.isprintable()):
             raise SetupError("the token has characters that no token has")
         self.url = url.rstrip("/")
-        self._files = httpx.Client(timeout=PATIENCE, follow_redirects=True, trust_env=not _is_local(url))
+        self._files = httpx.Client(timeout=PATIENCE, follow_redirects=True, trust_env=not is_local(url))
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._api = httpx.Client(headers=headers, timeout=PATIENCE, trust_env=not _is_local(url))
+        self._api = httpx.Client(headers=headers, timeout=PATIENCE, trust_env=not is_local(url))
 
     def close(self) -> None:
         self._api.close()
@@ -142,7 +142,7 @@ class Client:
 @contextmanager
 def connected(url: str | None, token: str | None) -> Iterator[Client]:
     """A client for the server that was named, or else for the one that this machine's settings describe."""
-    client = Client(*_address(url, token))
+    client = Client(*address(url, token))
     try:
         yield client
     except KeyboardInterrupt:
@@ -168,8 +168,9 @@ def _read(reply: bytes, model: type[T]) -> T:
         raise Refused(f"this does not look like a Palio server: {error}", 200) from None
 
 
-def _address(url: str | None, token: str | None) -> tuple[str, str | None]:
-    if url and (token or not _is_local(url)):
+def address(url: str | None, token: str | None) -> tuple[str, str | None]:
+    """The server that was named and its token, or those that this machine's settings describe."""
+    if url and (token or not is_local(url)):
         # A token kept for the server on this machine is never sent to another one.
         return url, token
     from palio.settings import load_settings
@@ -196,7 +197,8 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _is_local(url: str) -> bool:
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this machine, to which no proxy leads."""
     try:
         host = urlsplit(url).hostname or ""
         return host == "localhost" or ip_address(host).is_loopback

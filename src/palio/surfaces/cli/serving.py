@@ -23,8 +23,11 @@ def serve(
         int | None, typer.Option(help="REST, and its description at /docs. [dim](default: 8080; 0: any)[/dim]")
     ] = None,
     mcp_port: Annotated[
-        int | None, typer.Option(help="Set aside for MCP, which is not served yet. [dim](default: 9090)[/dim]")
+        int | None, typer.Option(help="MCP for agents, at /mcp. [dim](default: 9090; 0: any)[/dim]")
     ] = None,
+    mcp_aliases: Annotated[
+        bool, typer.Option("--mcp-aliases", help="Offer the MCP tools by the service's own names too.")
+    ] = False,
     data: Data = None,
     config: Config = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="How much to say. [dim](default: info)[/dim]")] = None,
@@ -41,6 +44,7 @@ def serve(
         "host": host,
         "port": port,
         "mcp_port": mcp_port,
+        "mcp_aliases": mcp_aliases or None,
         "data": data,
         "log_level": log_level.value if log_level else None,
         "json_logs": json_logs or None,

@@ -1,6 +1,6 @@
 """The REST application: operations become routes; every failure becomes a problem document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import wraps
 
@@ -31,8 +31,11 @@ EXPOSED = [
 """Reply headers that pages in a browser may read."""
 
 
-def application(operations: tuple[Operation, ...], lifespan: Lifespan) -> Starlette:
-    """The application that serves these operations, with their description at /openapi.json and /docs."""
+def application(operations: tuple[Operation, ...], lifespan: Lifespan, further: Sequence[BaseRoute] = ()) -> Starlette:
+    """The application that serves these operations, with their description at /openapi.json and /docs.
+
+    `further` are routes that answer for themselves and are not described.
+    """
     routes: list[BaseRoute] = [
         Route(operation.path, _with_problems(operation.handler), methods=[operation.method], name=operation.name)
         for operation in operations
@@ -42,7 +45,7 @@ def application(operations: tuple[Operation, ...], lifespan: Lifespan) -> Starle
         CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED
     )
     app = Starlette(
-        routes=[*routes, Route("/health", _health), *Docs(operations).routes()],
+        routes=[*routes, *further, Route("/health", _health), *Docs(operations).routes()],
         middleware=[cors],
         exception_handlers={HTTPException: on_http_exception, Problem: _on_problem, Exception: on_any_exception},
         lifespan=lifespan,

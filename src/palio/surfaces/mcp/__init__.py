@@ -1,0 +1,1 @@
+"""Palio for agents: tools, resources and prompts of the Model Context Protocol."""
