@@ -33,7 +33,7 @@ families = "flux1-kontext"
 fail = 1.0
 """
 
-READY = re.compile(r"Palio is ready at (http://\S+)")
+READY = re.compile(r"Palio is ready at (http://\S+)  \(MCP: (http://[^\s,]+)")
 
 
 @dataclass(slots=True)
@@ -44,6 +44,7 @@ class Server:
     token: str
     data: Path
     process: "subprocess.Popen[str]"
+    mcp_url: str
 
     def client(self, token: str | None = None) -> httpx.Client:
         """An HTTP client with a bearer token."""
@@ -82,20 +83,21 @@ def running(data: Path, config: str = CONFIG, *options: str) -> Iterator[Server]
         start = written.tell()
         process = subprocess.Popen(command, stderr=written, stdout=written, text=True, env=environment())
     try:
-        yield Server(_address(process, log, start), (data / "token").read_text().strip(), data, process)
+        url, mcp_url = _addresses(process, log, start)
+        yield Server(url, (data / "token").read_text().strip(), data, process, mcp_url)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         process.wait(30)
 
 
-def _address(process: "subprocess.Popen[str]", log: Path, start: int) -> str:
-    """Where a server that was just started answers; it says so in its log, after `start`."""
+def _addresses(process: "subprocess.Popen[str]", log: Path, start: int) -> tuple[str, str]:
+    """Where a server that was just started answers REST and MCP; it says so in its log, after `start`."""
     while True:
         is_over = process.poll() is not None
         said = log.read_bytes()[start:].decode()
         if found := READY.search(said):
-            return found[1]
+            return found[1], found[2]
         assert not is_over, f"the server did not start: {said}"
         time.sleep(0.05)
 

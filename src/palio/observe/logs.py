@@ -13,7 +13,7 @@ def set_up_logs(level: str, *, json: bool) -> None:
     handler.setFormatter(_Json() if json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # These tell every request and every step of their own.
-    for chatty in ("httpx", "httpcore", "uvicorn", "uvicorn.error", "alembic", "PIL", "mcp"):
+    for chatty in ("httpx", "httpcore", "uvicorn", "uvicorn.error", "alembic", "PIL", "mcp", "sse_starlette"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 

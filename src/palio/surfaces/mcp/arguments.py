@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from palio.contract.image.friendly import from_friendly
-from palio.contract.image.guide import DEFAULT_ENGINE
+from palio.contract.image.guide import DEFAULT_ENGINE, guides
 from palio.contract.json import Json, JsonObject, read_object
 from palio.contract.members import MAX_TAGS
 from palio.contract.query import Cursor, read_flag, read_status, read_take, read_wait
@@ -41,18 +41,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A workflow to submit. `wait` is seconds, and `paths` what the caller calls the template's members."""
+    """A workflow to submit. `wait` is seconds, and `paths` what the caller calls the template's members.
+
+    `engine` is the everyday name of a flat call.
+    """
 
     template: JsonObject
     wait: int
     whatif: bool
     paths: Mapping[str, str] = field(default_factory=dict)
+    engine: str | None = None
 
     def as_written(self, problem: BadRequest) -> BadRequest:
         """A problem with the template, told by the paths of the call."""
-        errors = {self._path(path): messages for path, messages in problem.errors.items()}
+        errors: dict[str, list[str]] = {}
+        for path, messages in problem.errors.items():
+            written = self._path(path)
+            told = [self._of_side(path, message) for message in messages] if written == "size" else messages
+            errors.setdefault(written, []).extend(told)
         sentences = [f"{path}: {message}" if path else message for path, told in errors.items() for message in told]
         return BadRequest(sentences[0], errors) if sentences else problem
+
+    def _of_side(self, path: str, message: str) -> str:
+        """What is wrong with one of the two sides of a size, and what would be right."""
+        side = next((guide.side for guide in guides() if guide.engine == self.engine), None)
+        takes = f"; {self.engine} takes sides of {side} pixels" if side is not None else ""
+        return f"the {path.rpartition('.')[2]} {message}{takes}"
 
     def _path(self, path: str) -> str:
         for inner, outer in self.paths.items():
@@ -112,7 +126,7 @@ def read_generate(arguments: JsonObject, max_wait: int) -> Submission:
         paths = {f"{_INPUT}.width": "size", f"{_INPUT}.height": "size", **paths}
     if isinstance(image.get("images"), str):
         image["images"] = [image["images"]]
-    return Submission(_one_step(image, ""), wait, whatif, paths)
+    return Submission(_one_step(image, ""), wait, whatif, paths, str(image["engine"]))
 
 
 def read_submit(arguments: JsonObject, max_wait: int) -> Submission:

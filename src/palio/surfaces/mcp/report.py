@@ -100,7 +100,8 @@ def _step(step: Step) -> Iterator[str]:
     makers = ", ".join(dict.fromkeys(job.provider for job in step.jobs or () if job.provider))
     yield f"{step.name} ({step.type}): {step.status}" + (f", by {makers}" if makers else "")
     for blob in _images(step):
-        yield f"  {_image(blob)}"
+        if step.status.is_final or blob.available:
+            yield f"  {_image(blob)}"
     if step.output and step.output.message:
         yield f"  {step.output.message}"
     for error in (step.output.errors or ()) if step.output else ():

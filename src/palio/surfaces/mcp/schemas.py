@@ -42,14 +42,14 @@ EXAMPLES: Mapping[Action, JsonObject] = {
 
 def input_schema(action: Action, max_wait: int) -> JsonObject:
     """What a tool takes. `max_wait` is how many seconds the server holds a call at most."""
-    return {
+    schema: JsonObject = {
         "type": "object",
         "properties": _PROPERTIES[action](max_wait),
-        "required": ["workflowId"] if action in (Action.get, Action.cancel) else [],
-        # With a form of its own for everything, `body` takes what has no name here.
+        # What has no name here goes into `body`.
         "additionalProperties": False,
         "examples": [EXAMPLES[action]],
     }
+    return schema | {"required": ["workflowId"]} if action in (Action.get, Action.cancel) else schema
 
 
 def output_schema(action: Action) -> JsonObject:

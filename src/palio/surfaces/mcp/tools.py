@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 1
 """How fresh progress is, for who asks for it."""
 
+MOST_BEFORE_THE_END = 0.99
+"""Progress has to grow with each notification, so the last step is left for the end."""
+
 MAX_PREVIEWS = 4
 MAX_PREVIEW_BYTES = 384 * 1024
 """Of all previews of an answer together; clients bound what they read, some at 1 MiB, and Base64 adds a third."""
@@ -201,7 +204,8 @@ class Tools:
             return report.done_share(stored.document)
         known = self.service.orchestrator.progress(stored.id)
         over = {job.id for step in stored.document.steps for job in step.jobs or () if job.status.is_final}
-        return round(sum(1.0 if job in over else known.get(job, 0.0) for job in jobs) / len(jobs), 3)
+        share = sum(1.0 if job in over else known.get(job, 0.0) for job in jobs) / len(jobs)
+        return min(round(share, 3), MOST_BEFORE_THE_END)
 
     def as_read(self, stored: Stored, caller: Caller) -> Workflow:
         """A workflow as its owner reads it now. Changes and returns the document."""
