@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.conftest import CONFIG, PALIO, environment, running
-
 from tests.integration.mcp.conftest import Wire
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}

@@ -6,10 +6,10 @@ import threading
 import httpx
 import pytest
 from tests.conftest import CONFIG, running
+from tests.integration.mcp.conftest import LATEST_WITH_SESSION, Wire, message_in
 
 from palio import __version__
 from palio.surfaces.mcp.catalog import Action
-from tests.integration.mcp.conftest import LATEST_WITH_SESSION, Wire, message_in
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 

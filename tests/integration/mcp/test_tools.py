@@ -13,10 +13,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 from PIL import Image
 from tests.conftest import CONFIG, running
+from tests.integration.mcp.conftest import GENERATIONS, connected
 
 from palio.surfaces.mcp.catalog import TOOLS, Action
 from palio.surfaces.mcp.schemas import EXAMPLES
-from tests.integration.mcp.conftest import GENERATIONS, connected
 
 FOX = {"engine": "sdxl", "prompt": "a fox in the snow", "size": "256x128", "outputFormat": "png"}
 SLOW = {"engine": "grok", "prompt": "a slow tide"}
@@ -65,7 +65,8 @@ async def test_an_image_is_generated_shown_and_linked(connect, mode):
         assert Image.open(io.BytesIO(base64.b64decode(whole.blob))).size == (256, 128)
         # and its URL leads to REST.
         (blob,) = workflow["steps"][0]["output"]["images"]
-        assert httpx.get(blob["url"], follow_redirects=True).content == base64.b64decode(whole.blob)
+        async with httpx.AsyncClient(follow_redirects=True) as rest:
+            assert (await rest.get(blob["url"])).content == base64.b64decode(whole.blob)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def _finish(workflow: Document, out: Path) -> int:
     for step in _objects(workflow.get("steps")):
         output = step.get("output")
         for image in _objects(output.get("images") if isinstance(output, dict) else None):
-            if image.get("url"):
+            if image.get("available") and image.get("url"):
                 print(_save(str(image["url"]), str(image["id"]), out))
         for job in _objects(step.get("jobs")):
             if job.get("status") in FINAL[1:]:
@@ -139,8 +139,11 @@ def _save(url: str, name: str, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     # What a server says never leads out of the folder.
     file = out / (re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or "image")
-    with _opener(url).open(url, timeout=PATIENCE) as reply:
-        file.write_bytes(reply.read())
+    try:
+        with _opener(url).open(url, timeout=PATIENCE) as reply:
+            file.write_bytes(reply.read())
+    except urllib.error.HTTPError as error:
+        raise Refused(f"{name} cannot be fetched: {error.code} {error.reason}") from None
     return file
 
 
