@@ -1,6 +1,7 @@
 """A load generator that is not in the way: keep-alive connections on a bare protocol, one request at a time each.
 
-Prints one JSON object: requests, seconds, latencies in ms (p50, p99). Runs in a process of its own.
+Prints one JSON object: requests, seconds, latencies in ms (p50, p99). Runs in a process of its own. `$CONNECTION` in
+the body becomes the connection's number.
 """
 
 import asyncio
@@ -28,8 +29,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head_end = self._received.find(b"\r\n\r\n")
-        if head_end < 0 or len(self._received) < head_end + 4 + _content_length(self._received[:head_end]):
+        if not _is_whole(self._received):
             return
         if not self._received.startswith((b"HTTP/1.1 200", b"HTTP/1.1 202")):
             self._fail(f"unexpected reply: {self._received[:400]!r}")
@@ -56,6 +56,13 @@ class Connection(asyncio.Protocol):
             self._done.set_exception(RuntimeError(reason))
 
 
+def _is_whole(reply: bytes) -> bool:
+    head, end, body = reply.partition(b"\r\n\r\n")
+    if b"transfer-encoding: chunked" in head.lower():
+        return body.endswith(b"0\r\n\r\n")
+    return bool(end) and len(body) >= _content_length(head)
+
+
 def _content_length(head: bytes) -> int:
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
@@ -63,21 +70,26 @@ def _content_length(head: bytes) -> int:
     return 0
 
 
-async def main(port: int, method: str, path: str, token: str, body: str, in_flight: int, count: int) -> None:
-    data = body.encode()
-    request = (
-        f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-    ).encode() + data
+def _request(head: str, data: bytes) -> bytes:
+    return f"{head}Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
+
+
+async def main(
+    port: int, method: str, path: str, token: str, body: str, in_flight: int, count: int, headers: str
+) -> None:
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n{headers}"
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     done: list[asyncio.Future[None]] = []
     started = perf_counter()
-    for _ in range(in_flight):
+    for number in range(in_flight):
+        request = _request(head, body.replace("$CONNECTION", str(number)).encode())
         future: asyncio.Future[None] = loop.create_future()
         done.append(future)
         await loop.create_connection(
-            lambda future=future: Connection(request, max(1, count // in_flight), latencies, future), "127.0.0.1", port
+            lambda request=request, future=future: Connection(request, max(1, count // in_flight), latencies, future),
+            "127.0.0.1",
+            port,
         )
     await asyncio.wait_for(asyncio.gather(*done), 120)
     seconds = perf_counter() - started
@@ -96,5 +108,5 @@ async def main(port: int, method: str, path: str, token: str, body: str, in_flig
 
 
 if __name__ == "__main__":
-    port, method, path, token, body, in_flight, count = sys.argv[1:]
-    uvloop.run(main(int(port), method, path, token, body, int(in_flight), int(count)))
+    port, method, path, token, body, in_flight, count, headers = sys.argv[1:]
+    uvloop.run(main(int(port), method, path, token, body, int(in_flight), int(count), headers))

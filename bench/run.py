@@ -3,6 +3,7 @@
     python bench/run.py [--requests N] [--rounds N] [--markdown FILE]
     python bench/run.py --race            one provider against ten
     python bench/run.py --capability      what the capability runner adds to going directly
+    python bench/run.py --tools           tools of MCP against REST
     python bench/run.py --peer dbos       Palio in process against DBOS, without servers
 
 Servers and load generator are processes of their own on loopback. What counts are the ratios: absolute rates differ
@@ -22,6 +23,7 @@ from statistics import median
 
 import capability
 import race
+import tools
 from servers import (
     BODY,
     ONE_PROVIDER,
@@ -34,6 +36,7 @@ from servers import (
     load,
     middle,
     palio,
+    resident_mib,
     start_seconds,
 )
 
@@ -71,6 +74,8 @@ def main() -> None:
         report = race.measure(arguments.requests // 8, arguments.rounds)
     elif arguments.capability:
         report = capability.measure(arguments.requests, arguments.rounds)
+    elif arguments.tools:
+        report = tools.measure(arguments.requests // 4, arguments.rounds)
     else:
         report = _measure(arguments.requests, arguments.rounds)
     text = f"{_machine()}\n\n{report}"
@@ -88,7 +93,7 @@ def _measure(requests: int, rounds: int) -> str:
             idle = _idle(server.pid)
             rows = list(_rows(server, bare, requests, rounds))
             added = _added_latency(server)
-            busy = _resident_mib(server.pid)
+            busy = resident_mib(server.pid)
     return _report(rows, start, idle, busy, added)
 
 
@@ -133,16 +138,12 @@ def _idle(pid: int) -> tuple[float, float]:
     """Resident MiB and percent of a core, with nothing to do."""
     before = _cpu_seconds(pid)
     time.sleep(5)
-    return _resident_mib(pid), (_cpu_seconds(pid) - before) / 5 * 100
+    return resident_mib(pid), (_cpu_seconds(pid) - before) / 5 * 100
 
 
 def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_mib(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _report(rows: list[Row], start: float, idle: tuple[float, float], busy: float, added: float) -> str:
@@ -179,6 +180,7 @@ def _arguments() -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--race", action="store_true", help="measure what nine more providers that do not win cost a job")
     what.add_argument("--capability", action="store_true", help="measure what the capability runner adds")
+    what.add_argument("--tools", action="store_true", help="measure what a call of an MCP tool costs beside REST")
     what.add_argument("--peer", choices=["dbos"], help="measure Palio in process against another durable engine")
     parser.add_argument("--seconds", type=float, default=4, help="length of each measurement with --peer (default: 4)")
     parser.add_argument("--markdown", type=Path, help="also write the report to this file")

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 
 HERE = Path(__file__).parent
 ONE_PROVIDER = """
@@ -41,6 +42,7 @@ BODY = json.dumps(
     }
 )
 """A workflow of one job."""
+NONE: Mapping[str, str] = MappingProxyType({})
 WORKFLOWS = "/v2/consumer/workflows"
 SUBMIT_TO_SUCCESS = ("POST", f"{WORKFLOWS}?wait=60", BODY)
 """Method, path and body of a request that is answered when its workflow is over."""
@@ -69,9 +71,12 @@ def middle(loads: list[Load]) -> Load:
     return sorted(loads, key=lambda load: load.rate)[len(loads) // 2]
 
 
-def load(server: Server, method: str, path: str, body: str, in_flight: int, count: int) -> Load:
+def load(
+    server: Server, method: str, path: str, body: str, in_flight: int, count: int, headers: Mapping[str, str] = NONE
+) -> Load:
     """Have the load generator send `count` requests, `in_flight` at a time."""
-    command = [sys.executable, HERE / "load.py", server.port, method, path, server.token, body, in_flight, count]
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    command = [sys.executable, HERE / "load.py", server.port, method, path, server.token, body, in_flight, count, lines]
     done = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True, timeout=300)
     measured = json.loads(done.stdout)
     return Load(measured["rate"], measured["p50"], measured["p99"])
@@ -134,6 +139,11 @@ def echo() -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+def resident_mib(pid: int) -> float:
+    """Memory of a process, in MiB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def environment() -> dict[str, str]:

@@ -10,6 +10,27 @@ from tests.conftest import environment
 ROOT = Path(__file__).parents[2]
 
 
+def test_it_measures_what_mcp_adds(tmp_path: Path) -> None:
+    report = tmp_path / "report.md"
+    command = [
+        sys.executable,
+        "bench/run.py",
+        "--tools",
+        "--requests",
+        "64",
+        "--rounds",
+        "1",
+        "--markdown",
+        str(report),
+    ]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment())
+
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^\| get a workflow, ([A-Za-z ]+) \| (\d+) \|", report.read_text(), re.MULTILINE)
+    assert rows == [(what, count) for count in ("1", "16") for what in ("REST", "MCP with a session", "MCP without")]
+
+
 def test_it_measures_every_row_and_says_what_it_found(tmp_path: Path) -> None:
     report = tmp_path / "report.md"
     command = [sys.executable, "bench/run.py", "--requests", "64", "--rounds", "1", "--markdown", str(report)]
