@@ -17,6 +17,7 @@ from palio.contract.json import Json, JsonObject
 from palio.contract.problem import problem_document
 from palio.contract.query import Cursor
 from palio.contract.status import FAILED, Status
+from palio.engine.outlook import Outlook
 from palio.engine.reading import as_read
 from palio.engine.service import WorkflowService
 from palio.errors import BadRequest, Problem
@@ -202,17 +203,17 @@ class Tools:
         jobs = [job.id for step in stored.document.steps for job in step.jobs or ()]
         if stored.document.status.is_final or not jobs:
             return report.done_share(stored.document)
-        known = self.service.orchestrator.progress(stored.id)
+        outlook = self.service.orchestrator.outlook(stored.id)
         over = {job.id for step in stored.document.steps for job in step.jobs or () if job.status.is_final}
-        share = sum(1.0 if job in over else known.get(job, 0.0) for job in jobs) / len(jobs)
-        return min(round(share, 3), MOST_BEFORE_THE_END)
+        rates = [1.0 if job in over else (outlook[job].rate or 0.0) if job in outlook else 0.0 for job in jobs]
+        return min(round(sum(rates) / len(rates), 3), MOST_BEFORE_THE_END)
 
     def as_read(self, stored: Stored, caller: Caller) -> Workflow:
         """A workflow as its owner reads it now. Changes and returns the document."""
-        progress: Mapping[str, float] = {}
+        outlook: Mapping[str, Outlook] = {}
         if not stored.document.status.is_final:
-            progress = self.service.orchestrator.progress(stored.id)
-        return as_read(stored.document, self._blobs.signer, caller.base_url, progress=progress, hide_mature=False)
+            outlook = self.service.orchestrator.outlook(stored.id)
+        return as_read(stored.document, self._blobs.signer, caller.base_url, outlook=outlook, hide_mature=False)
 
     def document(self, stored: Stored, caller: Caller) -> JsonObject:
         """The same as plain JSON, without the images that were sent in it."""
