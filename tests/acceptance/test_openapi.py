@@ -68,8 +68,10 @@ def test_replies_are_as_described(client, there, mode, subtests):
         operation = found.ok()
         with subtests.test(operation.label):
             tried.append(operation.label)
-            check(operation, mode, headers, {} if operation.method == "delete" else there)
-    assert len(tried) == 24
+            # Without a token or a query there is no request that does not fit.
+            if mode is GenerationMode.POSITIVE or not operation.path.startswith("/skills"):
+                check(operation, mode, headers, {} if operation.method == "delete" else there)
+    assert len(tried) == 25
 
 
 def check(operation, mode, headers, there):

@@ -73,7 +73,7 @@ async def test_a_server_of_which_a_part_fails_ends_and_says_so(
     with closing(open_store(settings)) as store, socket.create_server(("127.0.0.1", 0)) as listening:
         async with asyncio.timeout(10):
             with pytest.raises(PalioError, match="its log says why"):
-                await Palio(settings, store, "http://palio.test").serve(listening)
+                await Palio(settings, store, listening.getsockname(), ("127.0.0.1", 0)).serve(listening)
 
     assert "out of order" in caplog.text
 
