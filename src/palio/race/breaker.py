@@ -64,14 +64,16 @@ class Breaker:
             self._openings = 0
             self._trial = False
 
-    def faulted(self, at: float, random: Random) -> None:
-        """A run came to nothing by the provider's fault."""
+    def faulted(self, at: float, random: Random, *, is_trial: bool = True) -> None:
+        """A run came to nothing by the provider's fault.
+
+        While the breaker is not closed only the trial counts: runs that began before are of the time before.
+        """
+        if self.state is not BreakerState.closed and not (is_trial and self._trial):
+            return
         self._outcomes.append(False)
         self._in_a_row += 1
-        if self.state is BreakerState.closed:
-            if self._in_a_row >= CONSECUTIVE or self._is_frequent():
-                self._open(at, random)
-        elif self._trial:
+        if self.state is not BreakerState.closed or self._in_a_row >= CONSECUTIVE or self._is_frequent():
             self._open(at, random)
 
     def abandoned_trial(self) -> None:

@@ -23,6 +23,9 @@ class Course(Protocol):
     def barred_for(self, offer: Offer) -> float:
         """Seconds for which nothing may start with that offer; 0 if it may now."""
 
+    def promise(self, offer: Offer) -> None:
+        """A job has won a place with that offer, and will start."""
+
 
 class Contest:
     """A job on its way to a place. A contest is entered once, and ends by being won or left.
@@ -50,7 +53,7 @@ class Contest:
         self._course = course
         self._clock = clock
         self._starts = {start.offer.provider: start for start in starts}
-        self._timers: list[Timer] = []
+        self._timers: dict[str, Timer] = {}
         self._won = won
         self._barred = barred
 
@@ -60,6 +63,7 @@ class Contest:
             is_open = start.after <= 0 and not self._course.barred_for(start.offer)
             if is_open and self._course.gate(start.offer.provider).try_take():
                 self.is_over = True
+                self._course.promise(start.offer)
                 return start
         return None
 
@@ -90,6 +94,7 @@ class Contest:
             return False
         self.is_over = True
         self._end()
+        self._course.promise(start.offer)
         self._won(start)
         return True
 
@@ -103,14 +108,17 @@ class Contest:
         if seconds <= 0:
             self._course.gate(start.offer.provider).enter(self)
         else:
-            self._timers.append(self._clock.call_at(self._clock.time() + seconds, lambda: self._enter_now(start)))
+            # One at a time for each, however often it is barred.
+            self._timers[start.offer.provider] = self._clock.call_at(
+                self._clock.time() + seconds, lambda: self._enter_now(start)
+            )
 
     def _enter_now(self, start: Start) -> None:
         if not self.is_over:
             self._enter_after(start, 0.0)
 
     def _end(self) -> None:
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
         for provider in self._starts:

@@ -1,6 +1,7 @@
 """A run under way, as the race sees it: it holds a place, and what comes of it is remembered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from palio.contract.steering import Objective
 from palio.providers.base import ProviderError, RateLimited
@@ -99,31 +100,35 @@ class Entry:
 
     def succeeded(self, cost: float | None) -> None:
         """It made its image, for so many USD."""
-        if not self._close():
-            return
-        self._record.succeeded(self.task.work, self.running.age)
-        if self._lateness is not None and not self._was_late:
-            self._lateness.note(late=False)
-        self._stand.spent += cost or 0.0
-        self._stand.answered(self._model)
-        self._stand.gate.accepted()
+        with self._closing() as is_first:
+            if not is_first:
+                return
+            self._record.succeeded(self.task.work, self.running.age)
+            if self._lateness is not None and not self._was_late:
+                self._lateness.note(late=False)
+            self._stand.spent += cost or 0.0
+            self._stand.answered(self._model)
+            self._stand.gate.accepted()
 
     def failed(self, error: ProviderError) -> Judgement:
         """It came to nothing; returns what follows for its job."""
         judgement = judge(error, self._stand.entrant.policy)
-        if self._close():
-            self._effects[judgement.effect](error)
+        with self._closing() as is_first:
+            if is_first:
+                self._effects[judgement.effect](error)
         return judgement
 
     def timed_out(self) -> None:
         """Its step's time was up, which counts against its provider."""
-        if self._close():
-            self._fault()
+        with self._closing() as is_first:
+            if is_first:
+                self._fault()
 
     def abandoned(self) -> None:
         """It was stopped, or lost the race: that tells nothing of its provider."""
-        if self._close():
-            self._give_trial_back()
+        with self._closing() as is_first:
+            if is_first:
+                self._give_trial_back()
 
     def free_place(self) -> None:
         """Let another run have its place, though it is not known yet what came of it."""
@@ -146,21 +151,23 @@ class Entry:
 
     def _fault(self) -> None:
         self._record.faulted(self.running.age)
-        self._stand.faulted(self._model)
+        self._stand.faulted(self._model, is_trial=self._is_trial)
 
     def _limit(self, error: ProviderError) -> None:
         self._stand.gate.limited(error.retry_after if isinstance(error, RateLimited) else None)
         self._give_trial_back()
 
     def _disable(self, error: ProviderError) -> None:
-        self._stand.disable(str(error))
         self._give_trial_back()
+        self._stand.disable(str(error))
 
     def _give_trial_back(self) -> None:
         if self._is_trial:
             self._stand.trial_abandoned(self._model)
 
-    def _close(self) -> bool:
+    @contextmanager
+    def _closing(self) -> Iterator[bool]:
+        """True the first time. The place is free afterwards: who gets it next has to see what this run has shown."""
         was_open, self._is_open = self._is_open, False
+        yield was_open
         self.free_place()
-        return was_open

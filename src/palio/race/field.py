@@ -50,6 +50,10 @@ class Field:
         """Seconds for which nothing may start with that offer; 0 if it may now."""
         return self._stands[offer.provider].barred_for(offer.model)
 
+    def promise(self, offer: Offer) -> None:
+        """A job has won a place with that offer, and will start."""
+        self._stands[offer.provider].promise(offer.model)
+
     def sift(self, answers: Iterable[Offer | Unable], steering: Steering) -> tuple[list[Offer], list[Unable]]:
         """The offers that the owner would take, and why the others are none.
 

@@ -4,6 +4,7 @@ Nothing here waits: whoever stands in line is told when its turn has come. Time 
 gates work in a server and in a simulation.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
@@ -34,7 +35,7 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many runs may start in how many seconds."""
+    """How many runs may start in any so many seconds."""
 
     starts: int
     seconds: float
@@ -65,9 +66,9 @@ class Gate:
         self._clock = clock
         self._rate = rate
         self._limit = float(places)
-        self._pause = SHORTEST_PAUSE
-        self._tokens = float(rate.starts) if rate else 0.0
-        self._counted_at = clock.time()
+        self._pause = 0.0
+        self._starts: deque[float] = deque(maxlen=rate.starts if rate else 0)
+        """When the latest runs started, as many as the rate allows together."""
         self._lines: dict[str, _AccountLine] = {}
         self._turns: dict[str, int] = {}
         self._round = 0
@@ -127,27 +128,28 @@ class Gate:
 
     def accepted(self) -> None:
         """A run was taken on: what a rate limit took away comes back, one place for as many runs as there are."""
-        self._pause = SHORTEST_PAUSE
+        self._pause = 0.0
         if self._limit < self.places:
             self._limit = min(float(self.places), self._limit + 1 / self._limit)
+            self._serve()
 
     def limited(self, retry_after: float | None) -> None:
         """The provider said that it is too much."""
-        # Also a vendor that says «at once» is not asked at once for ever.
-        pause = self._pause if retry_after is None else min(max(retry_after, self._pause / 4), LONGEST_RETRY_AFTER)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
         now = self._clock.time()
         if now >= self.not_before:  # Runs that started together are refused together: that is one limit, not many.
             self._limit = max(1.0, self._limit * BACK_OFF)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._pause = max(self._pause, SHORTEST_PAUSE)
+        # Also a vendor that says «at once» is not asked at once for ever.
+        pause = self._pause if retry_after is None else min(max(retry_after, self._pause / 4), LONGEST_RETRY_AFTER)
         self.not_before = max(self.not_before, now + pause)
 
     def opens_in(self) -> float:
         """Seconds until a start is allowed, were a place free."""
         now = self._clock.time()
         wait = max(0.0, self.not_before - now)
-        if self._rate is not None:
-            self._count_tokens(now)
-            wait = max(wait, (1 - self._tokens) * self._rate.seconds / self._rate.starts)
+        if self._rate is not None and len(self._starts) == self._rate.starts:
+            wait = max(wait, self._starts[0] + self._rate.seconds - now)
         return wait
 
     def _has_place(self) -> bool:
@@ -157,15 +159,7 @@ class Gate:
 
     def _take(self) -> None:
         self.running += 1
-        if self._rate is not None:
-            self._tokens -= 1
-
-    def _count_tokens(self, now: float) -> None:
-        if self._rate is not None:
-            gained = (now - self._counted_at) * self._rate.starts / self._rate.seconds
-            # A sum of many small gains must not miss a whole token by the last bit.
-            self._tokens = min(float(self._rate.starts), round(self._tokens + gained, 9))
-            self._counted_at = now
+        self._starts.append(self._clock.time())
 
     def _serve(self) -> None:
         """Offer free places to those in line."""
@@ -173,11 +167,17 @@ class Gate:
             job = self._next()
             self._take()
             if not job.offered(self):
-                self.running -= 1
-                if self._rate is not None:
-                    self._tokens += 1
+                self._take_back(job.account)
         if self._lines and self.running < self.limit:
             self._wake_in(self.opens_in())
+
+    def _take_back(self, account: str) -> None:
+        """A job did not want its place: that used up nothing, neither of the rate nor of its account's turns."""
+        self.running -= 1
+        if self._starts:
+            self._starts.pop()
+        if account in self._turns:
+            self._turns[account] -= 1
 
     def _next(self) -> Standing:
         """The job whose turn it is, taken out of the line."""
