@@ -88,14 +88,23 @@ def line_up(
         objective, late = Objective.fastest, set()
     terms = TERMS[objective]
     drawn = [(utility(contender, terms, random), contender) for contender in contenders]
-    best = min(value for value, contender in drawn if id(contender) not in late)
-    starts = [
-        Start(contender, _head_start(value - best, contender, terms, random, deadline, id(contender) in late))
-        for value, contender in drawn
-    ]
-    order = {id(contender): value for value, contender in drawn}
-    starts.sort(key=lambda start: (start.after, order[id(start.contender)], start.offer.provider))
-    return _in_turn(starts) if terms.second == 0 else starts
+    held = late | {id(contender) for contender in contenders if contender.is_slow and random.random() >= TRIAL_SHARE}
+    if len(held) == len(contenders):
+        # Nobody is held back in favour of nobody.
+        held = late
+    drawn.sort(key=lambda pair: (id(pair[1]) in held, pair[0], pair[1].offer.provider))
+    best = drawn[0][0]
+    starts: list[Start] = []
+    turns = 0
+    for value, contender in drawn:
+        is_held = id(contender) in held
+        turns += is_held or value > best
+        # Where time is worth nothing, each waits for all that are better, not only for the best.
+        longest = terms.longest_head_start * (1 if terms.second else turns)
+        after = longest if is_held else _head_start(value - best, contender, terms, longest, deadline)
+        starts.append(Start(contender, after))
+    starts.sort(key=lambda start: start.after)
+    return starts
 
 
 def utility(contender: Contender, terms: Terms, random: Random | None = None) -> float:
@@ -114,26 +123,12 @@ def _late(contenders: Sequence[Contender], deadline: float | None) -> set[int]:
     return {id(contender) for contender in contenders if contender.chance_within(deadline) < ON_TIME}
 
 
-def _head_start(
-    behind: float, contender: Contender, terms: Terms, random: Random, deadline: float | None, is_late: bool
-) -> float:
+def _head_start(behind: float, contender: Contender, terms: Terms, longest: float, deadline: float | None) -> float:
     """Seconds that others have before this contender may claim."""
-    if is_late or (contender.is_slow and random.random() >= TRIAL_SHARE):
-        return terms.longest_head_start
     if behind <= 0:
         return 0.0
-    after = min(terms.longest_head_start, behind / terms.second if terms.second else inf)
+    after = min(longest, behind / terms.second if terms.second else inf)
     if deadline is None:
         return after
     # Waiting for somebody cheaper must not cost the deadline.
     return max(0.0, min(after, deadline - contender.delay - contender.estimate.quantile(ON_TIME)))
-
-
-def _in_turn(starts: Sequence[Start]) -> list[Start]:
-    """Where time is worth nothing, each waits for all that are better, not only for the best."""
-    turns = 0
-    result: list[Start] = []
-    for start in starts:
-        turns += start.after > 0
-        result.append(Start(start.contender, start.after * turns) if turns > 1 else start)
-    return result
