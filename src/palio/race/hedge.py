@@ -94,7 +94,10 @@ def gain(running: Running, rival: Contender, objective: Objective) -> float:
     lead, wins = estimate.against(running.age, rival.estimate, rival.delay)
     succeeds, fails = estimate.success * (1 - estimate.within(running.age)), 1 - estimate.success
     failing = fails / max(succeeds + fails, 1e-9)
-    loss = price * (1 - running.contender.offer.refund) + second * (rival.delay + rival.estimate.mean)
+    # If it fails, the job is done only when that has shown and somebody has begun anew; the rival began before.
+    anew = max(0.0, estimate.detection - running.age) + estimate.mean
+    earlier = max(0.0, anew - rival.delay - rival.estimate.mean)
+    loss = price * (1 - running.contender.offer.refund) + second * earlier
     saved = wins * running.contender.offer.refund * price
     return second * lead + loss * failing * rival.estimate.success - rival.price + saved
 
