@@ -73,7 +73,7 @@ def read_steering(metadata: Mapping[str, Json], at: str) -> Steering:
     if not isinstance(raw, dict):
         raise BadRequest.at(at, "must be an object")
     errors: dict[str, list[str]] = {}
-    for name in raw.keys() - _MEMBERS:
+    for name in (name for name in raw if name not in _MEMBERS):
         errors.setdefault(f"{at}.{name[:100]}", []).append(f"is not known; known are {', '.join(sorted(_MEMBERS))}")
     steering = Steering(
         objective=_objective(raw.get("objective"), f"{at}.objective", errors),
