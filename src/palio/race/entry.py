@@ -169,5 +169,7 @@ class Entry:
     def _closing(self) -> Iterator[bool]:
         """True the first time. The place is free afterwards: who gets it next has to see what this run has shown."""
         was_open, self._is_open = self._is_open, False
-        yield was_open
-        self.free_place()
+        try:
+            yield was_open
+        finally:
+            self.free_place()
