@@ -26,6 +26,13 @@ def gone_slow(name: str = "slow", **options: object) -> Painter:
     return painter
 
 
+def rival(**options: object) -> Painter:
+    """A provider that is too slow to be first, and cheap enough to be worth it where the first may have failed."""
+    painter = Painter("other", price=0.00001, seconds=0.5, **options)  # type: ignore[arg-type]
+    painter.pause = 0.3
+    return painter
+
+
 def shown(document: Workflow) -> list[str]:
     """The attempts at the only job, oldest first."""
     attempts: Sequence[JobAttempt] = jobs(document)[0].attempts or []
@@ -59,7 +66,7 @@ async def test_it_is_off_unless_somebody_wants_it(tmp_path: Path) -> None:
 
 
 async def test_the_first_image_wins_and_the_other_run_is_stopped(tmp_path: Path) -> None:
-    slow, other = gone_slow(), Painter("other", price=0.0011, seconds=0.01)
+    slow, other = gone_slow(), rival()
     async with engine(tmp_path, slow, other) as palio:
         await saved_up(palio, slow)
         slow_runs = slow.runs
@@ -117,7 +124,7 @@ class TestEnds:
             other.gate.clear()
 
     async def test_when_the_first_fails_the_second_goes_on(self, tmp_path: Path) -> None:
-        slow, other = gone_slow(), Painter("other", price=0.0011, seconds=0.01)
+        slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
             workflow_id = await self.hedged(palio, slow, other)
             slow.will_end_with(Ambiguous("no answer"))
@@ -130,7 +137,7 @@ class TestEnds:
         assert (document.status, shown(document)) == (S.succeeded, ["slow failed", "other succeeded (hedge)"])
 
     async def test_when_both_fail_the_job_has_failed(self, tmp_path: Path) -> None:
-        slow, other = gone_slow(), Painter("other", price=0.0011, seconds=0.01)
+        slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
             workflow_id = await self.hedged(palio, slow, other)
             for painter in (slow, other):
@@ -142,7 +149,7 @@ class TestEnds:
         assert shown(document) == ["slow failed", "other failed (hedge)"]
 
     async def test_a_refusal_ends_the_other_run_too(self, tmp_path: Path) -> None:
-        slow, other = gone_slow(), Painter("other", price=0.0011, seconds=0.01)
+        slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
             workflow_id = await self.hedged(palio, slow, other)
             slow.will_end_with(Refused("no"))
@@ -154,10 +161,11 @@ class TestEnds:
         assert len(other.canceled) == 1
 
     async def test_two_images_at_once_make_one_winner_and_one_surplus(self, tmp_path: Path) -> None:
-        slow, other = gone_slow(), Painter("other", price=0.0011, seconds=0.01)
+        slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
             workflow_id = await self.hedged(palio, slow, other)
             with palio.busy_disk():
+                other.pause = 0
                 slow.gate.set()
                 await asyncio.sleep(0.1)
                 other.gate.set()
@@ -170,7 +178,7 @@ class TestEnds:
         assert shown(document)[0] == "slow succeeded"
 
     async def test_a_cancel_stops_both(self, tmp_path: Path) -> None:
-        slow, other = gone_slow(), Painter("other", price=0.0011, seconds=0.01)
+        slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
             workflow_id = await self.hedged(palio, slow, other)
             await palio.cancel(workflow_id)
@@ -181,7 +189,7 @@ class TestEnds:
 
     async def test_after_a_restart_both_are_gone_on_with_and_one_wins(self, tmp_path: Path) -> None:
         slow = gone_slow(resumable=True)
-        other = Painter("other", price=0.0011, seconds=0.01, resumable=True)
+        other = rival(resumable=True)
         async with engine(tmp_path, slow, other) as palio:
             workflow_id = await self.hedged(palio, slow, other)
 
