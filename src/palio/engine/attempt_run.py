@@ -235,7 +235,9 @@ class AttemptRun:
         settlement = Settlement(AttemptStatus.succeeded, settled=made.cost)
         self._is_settled = True
         try:
-            report = await self._room.ledger.settle(self.attempt.id, settlement, job_run.run.state(), file, kept.sync)
+            report = await self._room.ledger.settle(
+                self.attempt.id, settlement, job_run.run.state(), file, kept.sync, rival_of=job_run.contested
+            )
         except Exception as error:
             self._is_settled = False
             blob.available = False

@@ -139,6 +139,11 @@ class JobRun:
             self._running.append(attempt_run)
         return attempt_run
 
+    @property
+    def contested(self) -> str | None:
+        """The job's id, if it had more than one attempt."""
+        return self.job.id if self._fence > 1 else None
+
     def wins(self, attempt: AttemptRun) -> bool:
         """An attempt has an image; False if another had one first."""
         if self._winner is None and not self.job.status.is_final:

@@ -11,15 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import FromClause, bindparam, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.sql.elements import ClauseElement, ColumnElement
+from sqlalchemy.sql.elements import ColumnElement
 
 from palio.contract.document import Workflow
 from palio.contract.instant import from_micros, now, to_micros
 from palio.store.database import Database, Sync, Transaction
 from palio.store.files import KeptFile, write_file
-from palio.store.statement import Row, Statement, Value
+from palio.store.statement import Row, Statement, Value, insert_unless_there
 from palio.store.tables import attempts
 from palio.store.workflows import SAVE, saved
 
@@ -104,10 +102,14 @@ class Ledger:
         """
         row = _row(attempt, self._holder, lease_until)
         workflow = saved(document)
-        statement = _CLAIM_HEDGE if attempt.hedge else _CLAIM
+        key: dict[str, Value] = {"key_job": attempt.job_id, "at": to_micros(attempt.started_at)}
+        keeps_away = _HAS_WINNER if attempt.hedge else _KEEPS_AWAY
 
         def change(transaction: Transaction) -> bool:
-            won = transaction.run(statement, row) == 1
+            # There is nobody before the first; and one statement that looks and inserts would cost more than two.
+            if attempt.fence > 1 and transaction.one(keeps_away, key) is not None:
+                return False
+            won = transaction.run(_CLAIM, row) == 1
             if won:
                 transaction.run(SAVE, workflow)
             return won
@@ -136,10 +138,12 @@ class Ledger:
         document: Workflow | None = None,
         file: KeptFile | None = None,
         sync: Sync | None = None,
+        rival_of: str | None = None,
     ) -> Report:
         """Close an attempt; with it, keep the file it made, whose bytes `sync` makes durable, and the state.
 
-        File and state are kept only if the report counts.
+        File and state are kept only if the report counts. `rival_of` names the job of an attempt that was not the
+        only one: its success is surplus if the job has its image.
         """
         parameters: dict[str, Value] = self._key(attempt_id) | {
             "new_status": settlement.status.value,
@@ -149,12 +153,14 @@ class Ledger:
             "new_settled": settlement.settled,
         }
         workflow = saved(document) if document is not None else None
-        is_success = settlement.status is AttemptStatus.succeeded
+        surplus = parameters | {"new_status": AttemptStatus.surplus.value}
+        may_be_surplus = rival_of is not None and settlement.status is AttemptStatus.succeeded
 
         def change(transaction: Transaction) -> Report:
-            if transaction.run(_WIN if is_success else _SETTLE, parameters) == 0:
-                surplus = parameters | {"new_status": AttemptStatus.surplus.value}
-                return Report.surplus if is_success and transaction.run(_SETTLE, surplus) else Report.stale
+            if may_be_surplus and transaction.one(_HAS_WINNER, {"key_job": rival_of}) is not None:
+                return Report.surplus if transaction.run(_SETTLE, surplus) else Report.stale
+            if transaction.run(_SETTLE, parameters) == 0:
+                return Report.stale
             if file is not None:
                 write_file(transaction, file)
             if workflow is not None:
@@ -179,7 +185,6 @@ def storable(text: str) -> str:
 
 
 def _row(attempt: Attempt, holder: str, lease_until: datetime) -> dict[str, Value]:
-    started_at = to_micros(attempt.started_at)
     return {
         "id": attempt.id,
         "workflow_id": attempt.workflow_id,
@@ -189,11 +194,15 @@ def _row(attempt: Attempt, holder: str, lease_until: datetime) -> dict[str, Valu
         "fence": attempt.fence,
         "hedge": attempt.hedge,
         "status": attempt.status.value,
+        "handle": attempt.handle,
         "holder": holder,
         "lease_until": to_micros(lease_until),
-        "started_at": started_at,
+        "started_at": to_micros(attempt.started_at),
+        "completed_at": None,
+        "error": None,
+        "detail": None,
         "quoted": attempt.quoted,
-        "at": started_at,
+        "settled": None,
     }
 
 
@@ -219,31 +228,14 @@ def _open(rows: FromClause) -> ColumnElement[bool]:
     return or_(*(rows.c.status == status.value for status in OPEN))
 
 
-_ONLY_LATER = ("handle", "completed_at", "error", "detail", "settled")
-_INSERTED = tuple(column.name for column in attempts.c if column.name not in _ONLY_LATER)
-
-
-def _claim(*, hedge: bool) -> Statement:
-    """An insert of an attempt, unless its fence is taken or another attempt at the job keeps it away."""
-    others = attempts.alias("others")
-    keeps_away = others.c.status == AttemptStatus.succeeded.value
-    if not hedge:
-        keeps_away |= _open(others) & (others.c.lease_until > bindparam("at"))
-    is_kept_away = select(others.c.id).where(others.c.job_id == bindparam("job_id"), keeps_away).exists()
-    values = select(*(bindparam(name, type_=attempts.c[name].type) for name in _INSERTED)).where(~is_kept_away)
-
-    def build(dialect: str) -> ClauseElement:
-        insert = postgresql_insert if dialect == "postgresql" else sqlite_insert
-        return insert(attempts).from_select(_INSERTED, values).on_conflict_do_nothing()
-
-    return Statement(build)
-
-
 _IS_OPEN = (attempts.c.id == bindparam("key")) & _open(attempts)
 _IS_MINE = _IS_OPEN & (attempts.c.holder == bindparam("key_holder"))
 
-_CLAIM = _claim(hedge=False)
-_CLAIM_HEDGE = _claim(hedge=True)
+_OF_JOB = select(attempts.c.id).where(attempts.c.job_id == bindparam("key_job"))
+_WON = attempts.c.status == AttemptStatus.succeeded.value
+_HAS_WINNER = Statement(_OF_JOB.where(_WON))
+_KEEPS_AWAY = Statement(_OF_JOB.where(_WON | (_open(attempts) & (attempts.c.lease_until > bindparam("at")))))
+_CLAIM = insert_unless_there(attempts)
 _ADOPT = Statement(
     update(attempts).where(_IS_OPEN).values(holder=bindparam("key_holder"), lease_until=bindparam("new_lease"))
 )
@@ -263,13 +255,6 @@ _END: dict[str, ColumnElement[object]] = {
     "settled": bindparam("new_settled"),
 }
 _SETTLE = Statement(update(attempts).where(_IS_MINE).values(_END))
-_OTHERS = attempts.alias("others")
-_HAS_WINNER = (
-    select(_OTHERS.c.id)
-    .where(_OTHERS.c.job_id == attempts.c.job_id, _OTHERS.c.status == AttemptStatus.succeeded.value)
-    .exists()
-)
-_WIN = Statement(update(attempts).where(_IS_MINE, ~_HAS_WINNER).values(_END))
 _SHOWN = (
     "id",
     "workflow_id",

@@ -113,7 +113,9 @@ class TestReports:
 
         reports = await asyncio.gather(
             *(
-                store.ledger.settle(opened.id, Settlement(AttemptStatus.succeeded, settled=0.02), document, file)
+                store.ledger.settle(
+                    opened.id, Settlement(AttemptStatus.succeeded, settled=0.02), document, file, rival_of="job"
+                )
                 for opened, file in zip(both, files, strict=True)
             )
         )
