@@ -10,8 +10,8 @@ from pathlib import Path
 from tests.chaos.campaign import Outcome, Plan, campaign
 from tests.chaos.ledger import postgres, sqlite
 
-SHOWN = 40
-"""How many faults are printed."""
+SHOWN = 10
+"""How many faults of each kind are printed."""
 
 
 def main() -> int:
@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="how often the server is killed (200)")
     parser.add_argument("--workflows", type=int, default=120, help="how many are under way at a time (120)")
     parser.add_argument("--seed", type=int, help="draw the same kills as another campaign (drawn and printed)")
-    parser.add_argument("--seconds", type=float, default=900, help="the time in which the kills have to be made (900)")
+    parser.add_argument("--seconds", type=float, default=1800, help="the time in which all kills are made (1800)")
     parser.add_argument("--postgres", action="store_true", help="on a Postgres server in place of SQLite")
     parser.add_argument("--keep", type=Path, help="a new folder for the data, which is kept (a temporary one)")
     chosen = parser.parse_args()
@@ -37,15 +37,18 @@ def main() -> int:
 
 def report(plan: Plan, outcome: Outcome) -> str:
     """What came of a campaign, for people."""
-    faults = "\n".join(f"- {fault}" for fault in outcome.faults[:SHOWN])
-    more = f"\n- and {len(outcome.faults) - SHOWN} more" if len(outcome.faults) > SHOWN else ""
     return (
         f"seed {plan.seed}: {outcome.kills} kills in {outcome.seconds:.0f} s\n"
         f"{outcome.accepted} workflows accepted, {outcome.images} images downloaded, {outcome.runs} runs paid\n"
         f"{outcome.unstopped} runs of canceled jobs went on to their end\n\n"
         f"{outcome.moments.table()}\n\n"
-        + (f"{len(outcome.faults)} faults:\n{faults}{more}" if faults else "Nothing lost, nothing paid twice.")
+        + ("\n".join(_section(*item) for item in outcome.faults.items()) or "Nothing lost, nothing paid twice.")
     )
+
+
+def _section(about: str, sentences: list[str]) -> str:
+    more = [f"and {len(sentences) - SHOWN} more"] if len(sentences) > SHOWN else []
+    return "\n- ".join([f"{about}: {len(sentences)} faults", *sentences[:SHOWN], *more])
 
 
 def _say(text: str) -> None:

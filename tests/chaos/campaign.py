@@ -13,7 +13,7 @@ from tests.chaos.crowd import Crowd
 from tests.chaos.ledger import Database
 from tests.chaos.moments import Moments
 from tests.chaos.vendors import Market, market
-from tests.chaos.verdict import faults, unstopped
+from tests.chaos.verdict import Faults, faults, unstopped
 from tests.conftest import PALIO, READY, environment
 
 START_SECONDS = 60.0
@@ -46,7 +46,7 @@ class Outcome:
     unstopped: int = 0
     seconds: float = 0.0
     moments: Moments = field(default_factory=Moments)
-    faults: list[str] = field(default_factory=list)
+    faults: Faults = field(default_factory=dict)
 
 
 async def campaign(plan: Plan, data: Path, database: Database, say: Callable[[str], None]) -> Outcome:
@@ -67,15 +67,16 @@ async def campaign(plan: Plan, data: Path, database: Database, say: Callable[[st
                 outcome.moments.add(snapshot, receipts)
                 say(f"kill {outcome.kills} of {plan.kills}: {len(crowd.orders)} ordered, {crowd.ended} ended")
             if outcome.kills < plan.kills:
-                outcome.faults.append(f"there was time for {outcome.kills} of {plan.kills} kills only")
+                outcome.faults["time"] = [f"it was enough for {outcome.kills} of {plan.kills} kills only"]
             crowd.closing = True
             say("no more kills; waiting for the end of every workflow")
             async with palio.running(crowd):
                 await asyncio.wait([ordering], timeout=plan.rest)
                 ordering.cancel()
-                outcome.faults += await crowd.pictures()
+                if wrong := await crowd.pictures():
+                    outcome.faults["images"] = wrong
         snapshot, receipts = database.read(), vendors.receipts()
-    outcome.faults += faults(crowd, snapshot, receipts)
+    outcome.faults |= faults(crowd, snapshot, receipts)
     outcome.runs = len(receipts)
     outcome.unstopped = unstopped(snapshot, receipts)
     outcome.accepted = sum(bool(order.ids) for order in crowd.orders)

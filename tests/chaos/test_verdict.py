@@ -47,7 +47,7 @@ CANCELED = workflow("canceled", attempt(status="canceled"))
 
 
 def test_what_is_right_is_right() -> None:
-    assert faults(crowd(), snapshot(), [RECEIPT]) == []
+    assert faults(crowd(), snapshot(), [RECEIPT]) == {}
 
 
 def test_a_run_that_a_vendor_let_fail_is_rightly_begun_again() -> None:
@@ -55,13 +55,13 @@ def test_a_run_that_a_vendor_let_fail_is_rightly_begun_again() -> None:
     found = faults(
         crowd(end=document), snapshot(document, FAILED, ATTEMPT), [receipt(id="a0", outcome="failed"), RECEIPT]
     )
-    assert found == []
+    assert found == {}
 
 
 def test_an_order_that_was_taken_back_may_end_either_way() -> None:
-    assert faults(crowd(cancels=True), snapshot(), [RECEIPT]) == []
+    assert faults(crowd(cancels=True), snapshot(), [RECEIPT]) == {}
     canceled = snapshot(CANCELED, attempt(status="canceled"))
-    assert faults(crowd(cancels=True, end=CANCELED), canceled, [receipt(status="canceled")]) == []
+    assert faults(crowd(cancels=True, end=CANCELED), canceled, [receipt(status="canceled")]) == {}
 
 
 TWICE = workflow("succeeded", FAILED, ATTEMPT)
@@ -89,7 +89,7 @@ TWICE = workflow("succeeded", FAILED, ATTEMPT)
     ],
 )
 def test_what_is_wrong_is_seen(people: Crowd, database: Snapshot, receipts: list[Receipt], fault: str) -> None:
-    assert any(fault in found for found in faults(people, database, receipts))
+    assert any(fault in said for found in faults(people, database, receipts).values() for said in found)
 
 
 @pytest.mark.parametrize(

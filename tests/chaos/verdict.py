@@ -7,16 +7,20 @@ from tests.chaos.crowd import Crowd, Order
 from tests.chaos.ledger import OPEN, Attempt, Snapshot, jobs
 from tests.chaos.vendors import Receipt
 
+Faults = dict[str, list[str]]
+"""By what they are about, a sentence for everything that is not as it should be."""
 
-def faults(crowd: Crowd, snapshot: Snapshot, receipts: Sequence[Receipt]) -> list[str]:
-    """A sentence for everything that is not as it should be."""
-    return [
-        *(f"unexpected answer: {answer}" for answer in crowd.unexpected),
-        *(fault for order in crowd.orders for fault in _order(order, snapshot)),
-        *_strangers(crowd, snapshot),
-        *_ledger(snapshot),
-        *_payments(snapshot, receipts),
-    ]
+
+def faults(crowd: Crowd, snapshot: Snapshot, receipts: Sequence[Receipt]) -> Faults:
+    """What is not as it should be."""
+    found = {
+        "answers": crowd.unexpected,
+        "workflows": [fault for order in crowd.orders for fault in _order(order, snapshot)],
+        "strangers": list(_strangers(crowd, snapshot)),
+        "attempts": list(_ledger(snapshot)),
+        "payments": list(_payments(snapshot, receipts)),
+    }
+    return {about: sentences for about, sentences in found.items() if sentences}
 
 
 def unstopped(snapshot: Snapshot, receipts: Sequence[Receipt]) -> int:
