@@ -1,7 +1,9 @@
 """Kill a real `palio serve` again and again while clients order, then let it come to rest and look at what there is."""
 
 import asyncio
+import secrets
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -56,7 +58,7 @@ async def campaign(plan: Plan, data: Path, database: Database, say: Callable[[st
     random = Random(plan.seed)
     crowd = Crowd(plan.workflows, Random(random.random()))
     with market(plan.seed) as vendors:
-        palio = Palio(data, database, vendors)
+        palio = Palio(data, database, vendors, _port())
         async with asyncio.TaskGroup() as group:
             ordering = group.create_task(crowd.run())
             while outcome.kills < plan.kills and time.monotonic() - began < plan.seconds:
@@ -101,6 +103,7 @@ class Palio:
     data: Path
     database: Database
     market: Market
+    port: int
 
     @asynccontextmanager
     async def running(self, crowd: Crowd, end: signal.Signals = signal.SIGTERM) -> AsyncIterator[None]:
@@ -109,7 +112,8 @@ class Palio:
         config, log = self.data / "palio.toml", self.data / "server.log"
         config.write_text(self.market.config())
         url = self.database.url()
-        command = [*PALIO, "serve", "--port", "0", "--mcp-port", "0", "--data", str(self.data), "--config", str(config)]
+        ports = ["--port", str(self.port), "--mcp-port", "0"]
+        command = [*PALIO, "serve", *ports, "--data", str(self.data), "--config", str(config)]
         more = {} if url is None else {"PALIO_DATABASE_URL": url}
         with log.open("a") as written:
             start = written.tell()
@@ -126,6 +130,15 @@ class Palio:
             if process.returncode is None:
                 process.send_signal(end)
             await process.wait()
+
+
+def _port() -> int:
+    """A free port, which nobody is given by chance while the server is down."""
+    while True:
+        port = secrets.randbelow(10_000) + 20_000
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
 
 
 async def _address(process: asyncio.subprocess.Process, log: Path, start: int) -> str:
