@@ -258,7 +258,8 @@ class AttemptRun:
         await self._settle(status, error, with_state=True)
 
     def _judge(self, error: ProviderError) -> Judgement:
-        if isinstance(error, (NotKept, Gone)):
+        was_never_sent = self._is_resumed and isinstance(error, NotAccepted)
+        if was_never_sent or isinstance(error, (NotKept, Gone)):
             self.entry.abandoned()  # which is nothing that its provider did
             return Judgement(Next.fail if isinstance(error, NotKept) else Next.another, Effect.none)
         return self.entry.failed(error)
