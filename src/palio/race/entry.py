@@ -125,9 +125,10 @@ class Entry:
                 self._fault()
 
     def abandoned(self) -> None:
-        """It was stopped, or lost the race: that tells nothing of its provider."""
+        """It was stopped, or lost the race: that is no fault, and tells only that it would have taken longer."""
         with self._closing() as is_first:
             if is_first:
+                self._record.outlasted(self.task.work, self.running.age, self.contender.estimate)
                 self._give_trial_back()
 
     def free_place(self) -> None:

@@ -117,9 +117,7 @@ class Field:
             return None
         rivals = self.contenders((offer for offer in offers if self._is_free(offer)), task.work)
         budget = self._budget(task.account)
-        return choose_rival(
-            running.running, rivals, task.objective, budget, self.random, share=task.hedge, left=self._left(task)
-        )
+        return choose_rival(running.running, rivals, task.objective, budget, left=self._left(task))
 
     def not_hedged(self, contender: Contender, task: Task) -> None:
         """A second attempt that was to start did not: the job was over before."""

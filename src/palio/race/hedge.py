@@ -3,19 +3,21 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 
 from palio.contract.steering import Objective
 from palio.race.score import TERMS, Contender
 
-LATE = 0.95
+LATE = 0.9
 """A run is late past the duration within which that share of its provider's runs ends."""
 
 MOST_HEDGES = 20
 """A budget saves up for that many hedges at most."""
 
+LATEST_HEDGES = 20
+"""What hedges usually bring is learnt from about so many."""
+
 WATCHED, LEAST_WATCHED = 50, 10
-COMMON = 0.2
+COMMON = 0.3
 """More late runs than that share of the last 50 are slowness common to all, which a hedge only makes worse."""
 
 AGAIN_AFTER = 0.25
@@ -25,19 +27,34 @@ AGAIN_AFTER = 0.25
 class Budget:
     """Money for hedges: a share of what first attempts cost. Never overdrawn."""
 
-    __slots__ = ("balance", "spent")
+    __slots__ = ("_most", "_usual", "balance", "spent")
 
     def __init__(self) -> None:
         self.balance = 0.0
         self.spent = 0.0
+        self._most = 0.0
+        self._usual = 0.0
 
     def deposit(self, price: float, share: float) -> None:
         """A first attempt begins."""
-        self.balance = max(self.balance, min(self.balance + price * share, MOST_HEDGES * price))
+        self._most = MOST_HEDGES * price
+        self.balance = max(self.balance, min(self.balance + price * share, self._most))
 
     def allows(self, price: float) -> bool:
         """Whether a hedge of that price can be paid."""
         return price <= self.balance + 1e-12
+
+    def is_worth(self, worth: float) -> bool:
+        """Whether a hedge is to be had now that brings so many USD for each that it costs.
+
+        With much money left, whatever brings anything is; with little, only what brings as much as hedges usually
+        have: others will need it more.
+        """
+        left = min(1.0, self.balance / self._most) if self._most else 1.0
+        if worth < self._usual * (1 - left):
+            return False
+        self._usual += (worth - self._usual) / LATEST_HEDGES
+        return True
 
     def withdraw(self, price: float) -> None:
         """A hedge begins. Raises ValueError if it cannot be paid."""
@@ -107,17 +124,14 @@ def choose_rival(
     rivals: Sequence[Contender],
     objective: Objective,
     budget: Budget,
-    random: Random,
     *,
-    share: float,
     left: float | None,
 ) -> Contender | None:
     """The rival to start a hedge with now, if any is worth it.
 
-    `share` is the part of what jobs cost that hedges may cost, `left` seconds until the deadline. Rivals with whom
-    a lost race is free come first.
+    `left` is seconds until the deadline. Rivals with whom a lost race is free come first.
     """
-    best: tuple[bool, float] | None = None
+    best = (False, 0.0)
     chosen: Contender | None = None
     for rival in rivals:
         price = rival.price
@@ -127,12 +141,8 @@ def choose_rival(
             continue
         brings = gain(running, rival, objective)
         worth = (price * (1 - rival.offer.refund) == 0, brings)
-        if brings > 0 and (best is None or worth > best):
+        if brings > 0 and worth > best:
             best, chosen = worth, rival
     if chosen is None or chosen.price == 0:
         return chosen
-    # With little money left, a coin decides, so that a late run further on finds some too (the SingleR rule).
-    if budget.balance < 2 * chosen.price:
-        fair = share * running.contender.price / (chosen.price * (1 - LATE))
-        return chosen if random.random() < min(1.0, fair) else None
-    return chosen
+    return chosen if budget.is_worth(best[1] / chosen.price) else None

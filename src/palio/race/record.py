@@ -34,6 +34,8 @@ MIN_SAMPLES = 30
 SLOW, RECOVERED = 3.0, 1.5
 """How many times its usual duration makes a provider slow, and below which it is so no longer."""
 
+GOLDEN = (sqrt(5) - 1) / 2
+
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     """A record as it outlives the process."""
@@ -123,12 +125,13 @@ class Estimate:
 class Record:
     """The record of one provider and model."""
 
-    __slots__ = ("_classes", "_overall", "_recent", "detection", "faults", "is_slow", "revision", "successes")
+    __slots__ = ("_classes", "_overall", "_recent", "_stopped", "detection", "faults", "is_slow", "revision", "successes")
 
     def __init__(self) -> None:
         self._overall = Histogram()
         self._classes: dict[int, Histogram] = {}
         self._recent: list[float] = []
+        self._stopped = 0
         self.successes = 0.0
         self.faults = 0.0
         self.detection = 0.0
@@ -145,11 +148,22 @@ class Record:
 
     def succeeded(self, work: float, seconds: float) -> None:
         """A run came to its result."""
-        work = max(work, LEAST_WORK)
-        self._notice_pace(seconds / work)
-        self._overall.add(seconds / work)
-        self._classes.setdefault(_class_of(work), Histogram()).add(seconds / work)
+        self._took(work, seconds)
         self._count(success=1.0)
+
+    def outlasted(self, work: float, seconds: float, estimate: Estimate) -> None:
+        """A run was stopped at that age: it would have taken longer, by what was expected of runs so old.
+
+        Were such runs forgotten, hedges would make slow runs seem rarer than they are, until nobody hedged them.
+        """
+        passed = estimate.within(seconds)
+        if passed < 0.5:
+            return  # It tells next to nothing.
+        self._stopped += 1
+        # Multiples of the golden ratio fill the stretch from 0 to 1 evenly, however many there are.
+        share = passed + (1 - passed) * (self._stopped * GOLDEN % 1)
+        self._took(work, max(seconds, estimate.quantile(share)))
+        self.revision += 1
 
     def faulted(self, seconds: float) -> None:
         """A run came to nothing by the provider's fault."""
@@ -179,6 +193,12 @@ class Record:
         record._overall = Histogram.from_json(kept.all)
         record._classes = {int(name): Histogram.from_json(counts) for name, counts in kept.classes.items()}
         return record
+
+    def _took(self, work: float, seconds: float) -> None:
+        work = max(work, LEAST_WORK)
+        self._notice_pace(seconds / work)
+        self._overall.add(seconds / work)
+        self._classes.setdefault(_class_of(work), Histogram()).add(seconds / work)
 
     def _count(self, success: float) -> None:
         keep = 1 - 1 / MEMORY
