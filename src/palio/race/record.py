@@ -125,7 +125,17 @@ class Estimate:
 class Record:
     """The record of one provider and model."""
 
-    __slots__ = ("_classes", "_overall", "_recent", "_stopped", "detection", "faults", "is_slow", "revision", "successes")
+    __slots__ = (
+        "_classes",
+        "_overall",
+        "_recent",
+        "_stopped",
+        "detection",
+        "faults",
+        "is_slow",
+        "revision",
+        "successes",
+    )
 
     def __init__(self) -> None:
         self._overall = Histogram()

@@ -55,15 +55,15 @@ class Baseline(ABC):
         else:
             line.free += 1
 
+    def began(self, job_run: "_JobRun") -> None:  # noqa: B027 (most have nothing to do)
+        """A first attempt runs. May be overridden."""
+
+    def finished(self, run: Run, seconds: float) -> None:  # noqa: B027
+        """A run made its image. May be overridden."""
+
     @abstractmethod
     def choose(self, job_run: "_JobRun") -> str:
         """The provider for a job, which may have been `declined` by some in this round, and have failed at others."""
-
-    def began(self, job_run: "_JobRun") -> None:
-        """A first attempt runs."""
-
-    def finished(self, run: Run, seconds: float) -> None:
-        """A run made its image."""
 
 
 class Single(Baseline):
@@ -99,9 +99,7 @@ class FixedDelay(Baseline):
 
     def __init__(self, world: World) -> None:
         second = TERMS[world.scenario.jobs.objective].second
-        tables = sorted(
-            world.scenario.providers, key=lambda table: table.price + second * (table.said or table.median)
-        )
+        tables = sorted(world.scenario.providers, key=lambda table: table.price + second * (table.said or table.median))
         super().__init__(world, [table.name for table in tables])
         self._means = {table.name: table.said or table.median for table in tables}
 

@@ -25,8 +25,16 @@ def draw_latencies(latencies: Mapping[str, Latencies], path: Path) -> None:
     figure, axes = _figure()
     for index, (name, seconds) in enumerate(latencies.items()):
         left = [1 - share for share in SHARES]
-        axes.plot([seconds.quantile(share) for share in SHARES], left, **_style(name, index), label=name)
-    axes.set(xscale="log", yscale="log", xlabel="seconds from arrival to image", ylabel="share of jobs that take longer")
+        axes.plot(
+            [seconds.quantile(share) for share in SHARES],
+            left,
+            label=name,
+            color=_color(name, index),
+            linestyle=_line(name),
+        )
+    axes.set(
+        xscale="log", yscale="log", xlabel="seconds from arrival to image", ylabel="share of jobs that take longer"
+    )
     axes.set_ylim(0.001, 1)
     for share, label in ((0.5, "p50"), (0.05, "p95"), (0.01, "p99")):
         axes.axhline(share, color="#bbbbbb", linewidth=0.7, zorder=0)
@@ -38,8 +46,9 @@ def draw_costs(costs: Mapping[str, tuple[float, float]], path: Path) -> None:
     """USD for a thousand images against p99, a point for each policy."""
     figure, axes = _figure()
     for index, (name, (p99, cost)) in enumerate(costs.items()):
-        style = _style(name, index)
-        axes.plot(p99, cost, "o", color=style["color"], markersize=9, label=name)
+        axes.plot(
+            p99, cost, "o", color=_color(name, index), markersize=9, alpha=0.5 if _line(name) == "--" else 1, label=name
+        )
     axes.set(xscale="log", xlabel="p99 in seconds", ylabel="USD for a thousand images")
     _finish(figure, axes, path)
 
@@ -64,10 +73,12 @@ def draw_time_line(results: Sequence[Results], cycle: Cycle, marks: Sequence[tup
     for index, result in enumerate(results):
         slices = list(result.slices(seconds, cycle))
         at = [slice_.at for slice_ in slices]
-        style = _style(result.policy, index)
-        panels[0].plot(at, [slice_.latencies.quantile(0.5) for slice_ in slices], **style, label=result.policy)
-        panels[1].plot(at, [100 * slice_.success for slice_ in slices], **style)
-        panels[2].plot(at, [slice_.open or nan for slice_ in slices], **style)
+        color, line, name = _color(result.policy, index), _line(result.policy), result.policy
+        panels[0].plot(
+            at, [slice_.latencies.quantile(0.5) for slice_ in slices], color=color, linestyle=line, label=name
+        )
+        panels[1].plot(at, [100 * slice_.success for slice_ in slices], color=color, linestyle=line)
+        panels[2].plot(at, [slice_.open or nan for slice_ in slices], color=color, linestyle=line)
     for axes, label in zip(panels, ("p50, seconds", "jobs with an image, %", "open jobs"), strict=True):
         axes.set_ylabel(label)
         _tidy(axes)
@@ -87,17 +98,19 @@ def draw_fairness(by_policy: Mapping[str, Mapping[str, float]], path: Path) -> N
     width = 0.8 / len(by_policy)
     for index, (policy, accounts) in enumerate(by_policy.items()):
         places = [number + index * width for number in range(len(accounts))]
-        axes.bar(places, list(accounts.values()), width, color=_style(policy, index)["color"], label=policy)
+        axes.bar(places, list(accounts.values()), width, color=_color(policy, index), label=policy)
         names = list(accounts)
     axes.set_xticks([number + 0.4 - width / 2 for number in range(len(names))], names, rotation=60, fontsize=7)
     axes.set(yscale="log", ylabel="p95 in seconds")
     _finish(figure, axes, path)
 
 
-def _style(name: str, index: int) -> dict[str, str]:
-    if name.startswith("race"):
-        return {"color": OURS, "linestyle": "-" if "hedges" in name else "--"}
-    return {"color": OTHERS[index % len(OTHERS)]}
+def _color(name: str, index: int) -> str:
+    return OURS if name.startswith("race") else OTHERS[index % len(OTHERS)]
+
+
+def _line(name: str) -> str:
+    return "--" if name == "race" else "-"
 
 
 def _figure() -> tuple[Figure, Axes]:

@@ -26,9 +26,7 @@ class Racing:
     def __init__(self, world: World, hedge: float) -> None:
         self.world = world
         self.hedge = hedge
-        entrants = [
-            Entrant(table.name, table.places, quality=table.quality) for table in world.scenario.providers
-        ]
+        entrants = [Entrant(table.name, table.places, quality=table.quality) for table in world.scenario.providers]
         self.random = Random(f"{world.seed} race")
         self.field = Field(entrants, world.clock, self.random)
 

@@ -20,7 +20,9 @@ def need_plots() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise SetupError("simulate draws with matplotlib, which is not installed: pip install 'palio[simulate]'") from None
+        raise SetupError(
+            "simulate draws with matplotlib, which is not installed: pip install 'palio[simulate]'"
+        ) from None
 
 
 def write_report(
@@ -65,9 +67,7 @@ def _table(results: Sequence[Results], latencies: dict[str, Latencies]) -> str:
     return _rows(head, rows)
 
 
-def _frontier(
-    frontier: Sequence[tuple[float, Results]], latencies: dict[str, Latencies], out: Path
-) -> Sequence[str]:
+def _frontier(frontier: Sequence[tuple[float, Results]], latencies: dict[str, Latencies], out: Path) -> Sequence[str]:
     from palio.race.simulation import plots
 
     base = frontier[0][1].cost_per_thousand
@@ -92,7 +92,9 @@ def _disturbance(results: Sequence[Results], cycle: Cycle, marks: Sequence[tuple
         within = _mean([s.latencies.quantile(0.5) for s in slices if since <= s.at < until])
         lost = sum(s.lost for s in slices)
         most = max(s.open for s in slices)
-        rows.append([result.policy, _number(before), _number(within), _number(within - before), f"{lost:,}", f"{most:,.0f}"])
+        rows.append(
+            [result.policy, _number(before), _number(within), _number(within - before), f"{lost:,}", f"{most:,.0f}"]
+        )
     return _rows(["policy", "p50 before, s", "p50 within, s", "added, s", "lost jobs", "most open jobs"], rows)
 
 

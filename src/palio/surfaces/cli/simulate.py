@@ -1,5 +1,6 @@
 """`palio simulate`: the race in virtual time, beside simpler policies."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -41,11 +42,11 @@ def simulate(
         results = []
         for candidate in candidates:
             task = progress.add_task(candidate.name, total=count)
-            results.append(run(read, candidate, count, seed, lambda done, task=task: progress.advance(task, done)))
+            results.append(run(read, candidate, count, seed, partial(progress.advance, task)))
         frontier = []
         for share in FRONTIER if read.jobs.hedge else ():
             fewer = max(1, count // 5)
             task = progress.add_task(f"frontier, {100 * share:g} %", total=fewer)
-            result = run(read, racing(share), fewer, seed, lambda done, task=task: progress.advance(task, done))
+            result = run(read, racing(share), fewer, seed, partial(progress.advance, task))
             frontier.append((share, result))
     typer.echo(write_report(read, results, frontier, seed, out))
