@@ -16,6 +16,7 @@ from palio.race.simulation.results import Cycle, Latencies, Results
 
 OURS = "#c8102e"
 OTHERS = ("#1f5fa8", "#6aa84f", "#b58900", "#7b4fa3", "#4a4a4a", "#20a0a0", "#d07b2a", "#909090")
+UNHEDGED = "race, no hedges"
 SLICES = 90
 SHARES = [index / 400 for index in range(400)] + [0.9975 + index / 4000 for index in range(10)]
 
@@ -110,7 +111,7 @@ def _color(name: str, index: int) -> str:
 
 
 def _line(name: str) -> str:
-    return "--" if name == "race" else "-"
+    return "--" if name == UNHEDGED else "-"
 
 
 def _figure() -> tuple[Figure, Axes]:

@@ -123,8 +123,9 @@ def _natural(name: str) -> tuple[str, int]:
 
 
 def _shown(results: Sequence[Results]) -> Sequence[Results]:
-    """Those that a plot has room for: the race, and what is no provider alone."""
-    return [result for result in results if not result.policy.endswith(" alone")]
+    """Those that a plot has room for: of the providers alone, the first."""
+    alone = [result for result in results if result.policy.endswith(" alone")]
+    return [result for result in results if all(result is not other for other in alone[1:])]
 
 
 def _cycle(scenario: Scenario) -> Cycle | None:

@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import isnan, nan
+from math import ceil, floor, isnan, nan
 
 
 @dataclass(slots=True)
@@ -95,9 +95,10 @@ class Results:
                 lost[index] += 1
                 continue
             latencies[index].append(end - start)
-            # Each job is open in every slice from its arrival to its end.
-            last = min(number - 1, int((phase + end - start - cycle.since) / seconds))
-            for slice_ in range(index, last + 1):
+            # A job is open in the slices whose middle lies between its arrival and its end.
+            first = ceil((phase - cycle.since) / seconds - 0.5)
+            last = min(number - 1, floor((phase + end - start - cycle.since) / seconds - 0.5))
+            for slice_ in range(first, last + 1):
                 open_[slice_] += 1
         rounds = cycle.rounds(self.arrived[-1]) if self.arrived else 1
         for index in range(number):

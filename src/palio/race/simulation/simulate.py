@@ -30,9 +30,9 @@ class Candidate:
     make: Callable[[World], Policy]
 
 
-def racing(hedge: float) -> Candidate:
+def racing(hedge: float, name: str | None = None) -> Candidate:
     """The race, with so large a share for hedges."""
-    name = f"race, {100 * hedge:g} % for hedges" if hedge else "race"
+    name = name or (f"race, {100 * hedge:g} % for hedges" if hedge else "race")
     return Candidate(name, lambda world: Racing(world, hedge))
 
 

@@ -35,8 +35,8 @@ def simulate(
     read = load_scenario(scenario)
     count = jobs or read.count
     out = out or Path(f"simulation-{Path(scenario).stem}")
-    shares = sorted({0.0, read.jobs.hedge}, reverse=True)
-    candidates = [*(racing(share) for share in shares), *baselines(read)]
+    ours = [racing(0.0)] if not read.jobs.hedge else [racing(read.jobs.hedge), racing(0.0, "race, no hedges")]
+    candidates = [*ours, *baselines(read)]
     columns = (TextColumn("{task.description:30}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         results = []
