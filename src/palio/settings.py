@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -123,7 +123,9 @@ class ProviderSettings(BaseModel):
     api_key_env: str | None = None
     """The environment variable that holds the key; the key itself is never written in a file."""
     price: float | None = Field(default=None, ge=0, le=1000)
-    """USD per image; unknown is None, not 0."""
+    """USD per image; unknown is None, not 0. For a vendor with a catalog it replaces all prices of that."""
+    models: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
+    """Models that a vendor's catalog does not have, and changes to those that it has, by the vendor's id."""
     options: dict[str, Scalar] = Field(default_factory=dict, repr=False)
 
     @model_validator(mode="before")
@@ -201,6 +203,8 @@ class Settings(BaseSettings):
     """Whether the built-in illustrator serves jobs that no other provider can."""
     sketch_workers: int = Field(default_factory=lambda: min(8, os.cpu_count() or 1), ge=1, le=64)
     """How many drawings it makes at the same time."""
+    vendors_by_key: bool = True
+    """Whether a vendor whose usual environment variable holds a key is used without a table of its own."""
     providers: dict[ProviderName, ProviderSettings] = Field(default_factory=dict)
 
     @property

@@ -106,7 +106,8 @@ class Offer:
     `seconds` is its own idea of how long a run takes once begun, to go by until there is a record; `preparation`
     what comes before that, such as a model to load. `price` is USD (None: unknown, which is not free), and `refund`
     the share of it, 0..1, that is not paid for a run that fails or is canceled under way. `model` is the provider's
-    name for what would run: latency, faults and breakers are kept by provider and model.
+    name for what would run: latency, faults and breakers are kept by provider and model. `rounded_to` is the width
+    and height that will come out where the vendor makes no images of exactly the size that the job asks for.
     """
 
     provider: str
@@ -115,6 +116,7 @@ class Offer:
     model: str = ""
     preparation: float = 0.0
     refund: float = 0.0
+    rounded_to: tuple[int, int] | None = None
 
 
 class Why(StrEnum):
@@ -157,9 +159,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come, 0..1."""
+    """How far a run has come, 0..1; while it is queued, `ahead` is how many are before it, if the provider says."""
 
     rate: float
+    ahead: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,28 @@
 """From the operator's configuration to providers."""
 
+import os
 from collections.abc import Callable, Mapping
 
 import msgspec
 
 from palio.errors import SetupError
 from palio.providers.base import Provider
+from palio.providers.catalog.reading import read_catalog
+from palio.providers.fal import Fal
+from palio.providers.hosted.provider import Account, Fetch, HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
 from palio.providers.scripted import Scripted
 from palio.providers.sketch.provider import SketchProvider
 from palio.providers.wire import api_key
 from palio.settings import ProviderSettings, Settings
 
-Build = Callable[[str, ProviderSettings], Provider]
+Build = Callable[[str, ProviderSettings, Fetch], Provider]
+
+VENDORS: Mapping[str, type[HostedProvider]] = {vendor.kind: vendor for vendor in (Fal,)}
+"""The vendors with a catalog, by kind."""
 
 
-def _scripted(name: str, chosen: ProviderSettings) -> Provider:
+def _scripted(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
     options = {key: value for key, value in chosen.options.items() if value is not None}
     try:
         return Scripted(name, chosen.concurrency, chosen.price, options)
@@ -23,7 +30,11 @@ def _scripted(name: str, chosen: ProviderSettings) -> Provider:
         raise SetupError(f"[providers.{name}]: {error}") from None
 
 
-def _http(name: str, chosen: ProviderSettings) -> Provider:
+def _sketch(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
+    return SketchProvider(name, chosen.concurrency)
+
+
+def _http(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
     table = f"providers.{name}"
     if chosen.base_url is None:
         raise SetupError(f"[{table}]: base_url is required, the address of a server of the job protocol")
@@ -37,21 +48,51 @@ def _http(name: str, chosen: ProviderSettings) -> Provider:
     return HttpProvider(name, chosen.concurrency, chosen.base_url, key=key, price=chosen.price, options=options)
 
 
-def _sketch(name: str, chosen: ProviderSettings) -> Provider:
-    return SketchProvider(name, chosen.concurrency)
+def _hosted(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
+    vendor = VENDORS[chosen.kind]
+    table = f"providers.{name}"
+    if chosen.options:
+        raise SetupError(f"[{table}]: there is no such setting for {chosen.kind}: {', '.join(sorted(chosen.options))}")
+    account = Account(
+        name=name,
+        concurrency=chosen.concurrency,
+        base_url=chosen.base_url or vendor.base_url,
+        key=api_key(table, chosen.api_key_env or vendor.key_variable),
+        catalog=read_catalog(chosen.kind, chosen.models, f"{table}.models"),
+        fetch=fetch,
+        price=chosen.price,
+    )
+    return vendor(account)
 
 
-KINDS: Mapping[str, Build] = {"http": _http, "scripted": _scripted, "sketch": _sketch}
+KINDS: Mapping[str, Build] = {"http": _http, "scripted": _scripted, "sketch": _sketch, **dict.fromkeys(VENDORS, _hosted)}
 
 
-def configured(settings: Settings) -> dict[str, Provider]:
-    """Every enabled provider by name; `sketch` among them unless it is switched off. Raises SetupError."""
+def configured(settings: Settings, fetch: Fetch) -> dict[str, Provider]:
+    """Every enabled provider by name, `sketch` and vendors with a key among them unless they are switched off.
+
+    `fetch` gets what a vendor made from wherever it says that it is. Raises SetupError.
+    """
     providers: dict[str, Provider] = {}
-    for name, chosen in settings.providers.items():
+    for name, chosen in (_vendors_by_key(settings) | settings.providers).items():
         if chosen.kind not in KINDS:
             raise SetupError(f"[providers.{name}]: kind must be one of {', '.join(sorted(KINDS))}, not {chosen.kind!r}")
         if chosen.enabled:
-            providers[name] = KINDS[chosen.kind](name, chosen)
+            providers[name] = KINDS[chosen.kind](name, chosen, fetch)
     if settings.sketch and "sketch" not in settings.providers:
         providers["sketch"] = SketchProvider("sketch", settings.sketch_workers)
     return providers
+
+
+def _vendors_by_key(settings: Settings) -> dict[str, ProviderSettings]:
+    """Vendors that no table is about and whose usual variable holds a key."""
+    configured_kinds = {chosen.kind for chosen in settings.providers.values()}
+    return {
+        kind: ProviderSettings(kind=kind)
+        for kind, vendor in VENDORS.items()
+        if settings.vendors_by_key
+        and kind not in configured_kinds
+        and kind not in settings.providers
+        and vendor.key_variable is not None
+        and os.environ.get(vendor.key_variable, "").strip()
+    }

@@ -89,14 +89,15 @@ class Palio:
         self._address = _url(rest)
         self._mcp_address = _url(mcp) + MCP_PATH
         self._store = store
-        self._providers = configured(settings)
+        fetcher = Fetcher(FetchPolicy())
+        self._providers = configured(settings, fetcher.fetch)
         limits = ImageLimits(max_pixels=settings.image_max_pixels, max_input_bytes=settings.fetch_max_bytes)
         self._blobs = Blobs(
             ObjectStore.open(settings.blobs_url or str(settings.data / "blobs")),
             store.files.data,
             Signer(load_or_create_key(settings.data / "signing-key"), settings.url_lifetime),
             limits,
-            Fetcher(FetchPolicy()),
+            fetcher,
         )
         self._retention = timedelta(days=settings.retention_days)
         inputs = Inputs(self._blobs)

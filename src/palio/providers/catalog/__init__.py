@@ -1,0 +1,1 @@
+"""What each vendor sells, as data: `VENDOR.toml` beside this file, read into frozen structs and validated."""

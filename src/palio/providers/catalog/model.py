@@ -1,0 +1,187 @@
+"""A vendor's model as its catalog describes it: what it makes, how a job is sent to it, what it costs.
+
+A member that is absent is something that the model cannot do. A member that is there names the vendor's field. All
+tables are closed, so that a misspelled member is an error.
+"""
+
+import math
+from datetime import date
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from palio.contract.image.job import Operation, OutputFormat
+
+Scalar: TypeAlias = bool | int | float | str
+
+MEGAPIXEL = 1024 * 1024
+
+
+class Unit(StrEnum):
+    """What is counted."""
+
+    image = "image"
+    megapixel = "megapixel"
+    """1024 x 1024 pixels, every begun one."""
+    step = "step"
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """USD of one image: `usd` for each unit, `first` for the first one where that differs.
+
+    `reference` is USD for each picture sent along, `source` and `as_of` say where and when the price was read.
+    """
+
+    usd: float
+    unit: Unit = Unit.image
+    first: float | None = None
+    reference: float = 0.0
+    source: str
+    as_of: date
+
+    def of(self, pixels: int, steps: int | None, references: int) -> float | None:
+        """USD of an image; None where it depends on steps that are not known."""
+        if self.unit is Unit.step and steps is None:
+            return None
+        units = {Unit.image: 1, Unit.megapixel: math.ceil(pixels / MEGAPIXEL), Unit.step: steps or 0}[self.unit]
+        first = self.usd if self.first is None else self.first
+        return first + self.usd * (units - 1) + self.reference * references
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The sizes that a model makes, in pixels.
+
+    `least` and `most` are for a side, `least_pixels` and `most_pixels` for the whole. Where the vendor brings other
+    sizes to one that it makes, it `rounds` sides to a multiple of `multiple`, or `scales` the whole into its bounds;
+    the offer says to what. Where it does not, other sizes are declined. Sent as an object in `field`, or as `width`
+    and `height` where there is none; `extra` is sent along.
+    """
+
+    field: str | None = None
+    least: int = 1
+    most: int = 16_384
+    multiple: int = 1
+    rounds: bool = False
+    scales: bool = False
+    least_pixels: int = 1
+    most_pixels: int = 16_384 * 16_384
+    extra: dict[str, Scalar] = {}
+
+
+class Aspect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The aspect ratios that a model makes, as `known` spells them; the vendor chooses the pixels.
+
+    `of_source` is what is sent to keep the shape of the picture that is edited; empty: the field is left out.
+    """
+
+    field: str
+    known: tuple[str, ...]
+    of_source: str = ""
+
+
+class Number(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A number the model takes, both bounds included; `plus` is added before it is sent."""
+
+    field: str
+    least: float = -math.inf
+    most: float = math.inf
+    plus: int = 0
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A text the model takes, of at most `longest` characters."""
+
+    field: str
+    longest: int | None = None
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A choice the model takes: our words and the vendor's. Sampler and scheduler are one: `euler/karras`."""
+
+    field: str
+    words: dict[str, str]
+
+
+class Form(StrEnum):
+    """How pictures are sent."""
+
+    single = "single"
+    many = "many"
+    """An array."""
+    numbered = "numbered"
+    """`field`, then `field_2`, `field_3` ..."""
+
+
+class Images(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The pictures a model works from: `least` to `most` of them.
+
+    Where it `follows` the picture, what comes out has the size of what goes in: it is brought to the job's size first.
+    """
+
+    field: str
+    least: int = 1
+    most: int = 1
+    form: Form = Form.single
+    follows: bool = False
+
+
+class Loras(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The LoRAs a model applies, as an array of `{path, scale}` in `field`, from `sources` of AIRs."""
+
+    field: str
+    most: int
+    sources: tuple[str, ...] = ("civitai", "huggingface")
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model of a vendor.
+
+    It is for jobs of a `family` whose model is among `members`: a tier, a checkpoint as `source:id@version`, or `*`;
+    and whose options have one of the values in `chosen_by`, where a version of a model is named in an option.
+    `always` are members and options of a job that cannot be chosen, with the values the model has for them: a job
+    that asks for another is declined. `ignores` are those that make no difference to its pictures.
+    `options` are switches of a job by their wire names, and the vendor's fields for them; `extra` is always sent.
+    """
+
+    id: str
+    family: str
+    members: tuple[str, ...]
+    chosen_by: dict[str, tuple[Scalar, ...]] = {}
+    operations: tuple[Operation, ...] = (Operation.create,)
+    price: Price | None = None
+    seconds: float = 10.0
+    """How long a run takes, to go by until there is a record."""
+
+    prompt: Text
+    checkpoint: Text | None = None
+    """Where the address of the job's checkpoint goes."""
+    size: Size | None = None
+    aspect: Aspect | None = None
+    seed: Number | None = None
+    negative_prompt: Text | None = None
+    steps: Number | None = None
+    guidance: Number | None = None
+    clip_skip: Number | None = None
+    strength: Number | None = None
+    sampling: Words | None = None
+    images: Images | None = None
+    loras: Loras | None = None
+    format: Words | None = None
+    """Encodings by our names; the first is asked for where the job's own is not among them."""
+    options: dict[str, str] = {}
+    always: dict[str, tuple[Scalar, ...]] = {}
+    ignores: tuple[str, ...] = ()
+    extra: dict[str, Scalar] = {}
+    blacks_out: bool = False
+    """Whether a picture that its safety filter stopped comes back black, with nothing that says so."""
+
+    def __post_init__(self) -> None:
+        if not self.members or not self.operations:
+            raise ValueError(f"{self.id} is for no job: members and operations must name some")
+        if self.size is not None and self.aspect is not None:
+            raise ValueError(f"{self.id} has both size and aspect; a model takes one of them")
+        if any(operation is not Operation.create for operation in self.operations) and self.images is None:
+            raise ValueError(f"{self.id} edits or varies, and has no images to send the pictures in")
+        if self.format is not None and not self.format.words.keys() <= {format.value for format in OutputFormat}:
+            raise ValueError(f"{self.id} names an encoding that no job asks for")

@@ -1,0 +1,401 @@
+"""The way of a job through a vendor's API, with the steps that differ left to adapters.
+
+    offer    catalog -> model, size, price, or why not
+    start    pictures -> payload -> submission -> signal -> handle
+    watch    question -> signal -> [gap, question ...] -> collection -> signal -> picture -> cost
+    cancel   cancellation -> signal
+
+Everything between is done here: time-outs, what each answer or silence means, when to ask again and for how long,
+bounded downloads. An adapter says where to, with what, and how to read it; each method's docstring tells whether one
+usually overrides it.
+"""
+
+import asyncio
+import binascii
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from time import monotonic, time
+from typing import ClassVar, TypeAlias
+
+import httpx
+import msgspec
+
+from palio.contract.image.job import ImageJob
+from palio.contract.json import JsonObject
+from palio.errors import PalioError
+from palio.providers.base import (
+    Ambiguous,
+    Assignment,
+    Handle,
+    Lost,
+    Made,
+    NotAccepted,
+    Offer,
+    Progress,
+    Provider,
+    ProviderError,
+    RateLimited,
+    Refused,
+    RunFailed,
+    Unable,
+)
+from palio.providers.catalog.fitting import Fit
+from palio.providers.catalog.model import Model
+from palio.providers.catalog.reading import Catalog
+from palio.providers.hosted.pace import gap
+from palio.providers.hosted.payload import data_url, payload_of
+from palio.providers.hosted.pictures import fitted, is_black
+from palio.providers.hosted.signals import Judgement, Phase, Reply, Signal, Verdict, judge, meaning_in
+from palio.providers.wire import Answer, Wire, pauses, retry_after
+
+log = logging.getLogger(__name__)
+
+Fetch: TypeAlias = Callable[[str, int], Awaitable[bytes]]
+"""Fetches a public URL of at most so many bytes, guarded as users' URLs are. Raises PalioError."""
+
+MAX_IMAGE_BYTES = 64 * 1024 * 1024
+MAX_SENT_BYTES = 64 * 1024 * 1024
+"""Of all pictures of a job together."""
+DOWNLOADS = 4
+"""Tries to download a picture that was made, and is probably paid."""
+
+
+class Run(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a handle says: the vendor's id of a run, its model, when it began (Unix time), and where to ask."""
+
+    id: str
+    model: str
+    began: float
+    urls: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job on its way out: the model that fits it, and the payload made for that."""
+
+    attempt_id: str
+    job: ImageJob
+    model: Model
+    payload: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `url` is relative to `base_url`, or absolute."""
+
+    method: str
+    url: str
+    body: JsonObject | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 30.0
+    """For the whole exchange, to the last byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an operator chose for a provider. `price` is USD per image and replaces that of the catalog."""
+
+    name: str
+    concurrency: int
+    base_url: str
+    key: str | None
+    catalog: Catalog
+    fetch: Fetch
+    price: float | None = None
+    patience: float = 120.0
+    """Seconds for which nothing need be heard of a run before it is given up."""
+
+
+class HostedProvider(Provider, ABC):
+    """Runs jobs at a vendor."""
+
+    base_url: ClassVar[str]
+    """Where the vendor is."""
+    key_variable: ClassVar[str | None]
+    """The environment variable that usually holds the key; None if none is needed."""
+    key_header: ClassVar[str] = "Authorization"
+    key_prefix: ClassVar[str] = "Bearer "
+    signals: ClassVar[Sequence[Signal]]
+    """The vendor's own rows; those of HTTP follow."""
+    hosts: ClassVar[tuple[str, ...]] = ()
+    """Domains besides that of `base_url` to which the vendor may direct further requests, with the key."""
+    knows_our_id: ClassVar[bool] = False
+    """Whether runs can be found by the attempt's id; then `find` is overridden too."""
+    costs_nothing: ClassVar[bool] = False
+    refund: ClassVar[float] = 0.0
+    """The share of a price that is not paid for a run that is canceled under way."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(
+            account.name,
+            account.concurrency,
+            resumable=True,
+            findable=self.knows_our_id,
+            free=self.costs_nothing,
+        )
+        self.account = account
+        self._random = Random()  # noqa: S311 - spreads requests, not a secret
+        self.wire = Wire(
+            account.name,
+            account.base_url,
+            connections=2 * account.concurrency + 8,
+            key=account.key,
+            key_header=self.key_header,
+            key_prefix=self.key_prefix,
+        )
+
+    async def close(self) -> None:
+        await self.wire.close()
+
+    # What adapters give.
+
+    @abstractmethod
+    def submission(self, order: Order) -> Request:
+        """The request that has a job taken on. Usually overridden."""
+
+    @abstractmethod
+    def run_of(self, reply: Reply, order: Order) -> Run | None:
+        """The run that an answer to a submission tells of; None if it tells of none. Usually overridden."""
+
+    @abstractmethod
+    def question(self, run: Run) -> Request:
+        """The request that asks how far a run is. Usually overridden."""
+
+    def progress(self, reply: Reply) -> Progress:
+        """How far a run is that is queued or running. Overridden where the vendor says."""
+        return Progress(0.0)
+
+    def collection(self, run: Run, reply: Reply) -> Request | None:
+        """The request for the result of a run that is done; None if the answer to the question holds it.
+
+        Overridden where results are kept elsewhere.
+        """
+        return None
+
+    @abstractmethod
+    def pictures(self, reply: Reply) -> Sequence[str]:
+        """The pictures in a result, as URLs or data URLs. Usually overridden."""
+
+    def cancellation(self, run: Run) -> Request | None:
+        """The request that stops a run; None if the vendor cannot. Usually overridden."""
+        return None
+
+    def cost(self, run: Run, reply: Reply) -> float | None:
+        """USD that a result says it cost. Overridden where it does. May raise anything: the picture is safe by then."""
+        return None
+
+    async def sent_picture(self, data: bytes) -> str:
+        """A picture as the payload holds it; a data URL unless overridden. Raises ProviderError."""
+        return data_url(data)
+
+    # What they have in common.
+
+    def offer(self, job: ImageJob) -> Offer | Unable:
+        found = self.account.catalog.best(job)
+        if isinstance(found, str):
+            return Unable(self.name, found)
+        is_rounded = (found.width, found.height) != (job.width, job.height)
+        return Offer(
+            self.name,
+            found.model.seconds,
+            self.account.price if self.account.price is not None else found.price,
+            model=found.model.id,
+            refund=self.refund,
+            rounded_to=(found.width, found.height) if is_rounded else None,
+        )
+
+    async def start(self, assignment: Assignment) -> Handle:
+        found = self.account.catalog.best(assignment.job)
+        if isinstance(found, str):
+            raise NotAccepted(found)
+        order = await self._order(assignment, found)
+        reply = await self._submit(self.submission(order))
+        run = self.run_of(reply, order)
+        if run is None or not all(map(self._may_be_asked, run.urls.values())):
+            raise Ambiguous(f"{self.name} took the job and did not say where it can be found")
+        return msgspec.json.encode(run).decode()
+
+    async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
+        run = _run(handle)
+        question = self.question(run)
+        while True:
+            reply, verdict = await self._ask(question, Phase.poll)
+            if verdict is Verdict.go_on:
+                break
+            yield self.progress(reply)
+            await asyncio.sleep(gap(time() - run.began, retry_after(reply.headers), self._random))
+        if (collection := self.collection(run, reply)) is not None:
+            reply = await self._collect(collection)
+        model = self.account.catalog.model(run.model)
+        data = await self._picture(reply, model)
+        yield Made(data, {"Model": run.model}, cost=self._cost(run, reply))
+
+    async def cancel(self, handle: Handle) -> None:
+        run = _run(handle)
+        if (request := self.cancellation(run)) is None:
+            raise ProviderError(f"{self.name} cannot stop a run")
+        reply = await self.exchange(request)
+        self.raise_for(reply, judge(Phase.cancel, meaning_in(self.signals, Phase.cancel, reply)))
+
+    async def exchange(self, request: Request) -> Reply:
+        """One request and its answer. Raises NotAccepted if nothing was sent, Ambiguous if no answer came."""
+        return Reply(await self._answer(request))
+
+    def raise_for(self, reply: Reply, judgement: Judgement) -> Verdict:
+        """The judgement of an answer, or the error that it is, with what the vendor said."""
+        if isinstance(judgement, Verdict):
+            return judgement
+        if judgement is RateLimited:
+            raise RateLimited(self.told(reply), retry_after(reply.headers))
+        raise judgement(self.told(reply))
+
+    def told(self, reply: Reply) -> str:
+        """What an answer says, for people. Overridden where the vendor says it in a way of its own."""
+        return self.wire.told(reply.answer)
+
+    async def _order(self, assignment: Assignment, found: Fit) -> Order:
+        job, images = assignment.job, found.model.images
+        pictures: list[str] = []
+        size = 0
+        for reference in job.images:
+            data = await assignment.load(reference)
+            if images is not None and images.follows:
+                data = await asyncio.to_thread(fitted, data, found.width, found.height)
+            size += len(data)
+            if size > MAX_SENT_BYTES:
+                raise NotAccepted(f"{self.name} is sent at most {MAX_SENT_BYTES} bytes of pictures with a job")
+            pictures.append(await self.sent_picture(data))
+        return Order(assignment.attempt_id, job, found.model, payload_of(found, job, pictures))
+
+    async def _submit(self, request: Request) -> Reply:
+        reply = await self.exchange(request)
+        self.raise_for(reply, judge(Phase.submit, meaning_in(self.signals, Phase.submit, reply)))
+        return reply
+
+    async def _collect(self, request: Request) -> Reply:
+        until = monotonic() + self.account.patience
+        while True:
+            reply, verdict = await self._ask(request, Phase.result)
+            if verdict is Verdict.go_on:
+                return reply
+            # What was done a moment ago may still be on its way to where results are kept.
+            if monotonic() > until:
+                raise Ambiguous(f"{self.name} says that the run is done and does not hand over the result")
+            await asyncio.sleep(gap(0.0, retry_after(reply.headers), self._random))
+
+    async def _ask(self, request: Request, phase: Phase) -> tuple[Reply, Verdict]:
+        """What the vendor says of a run, asking again while that is nothing, for as long as there is patience."""
+        until = monotonic() + self.account.patience
+        tries = pauses(self._random)
+        while True:
+            try:
+                reply = await self.exchange(request)
+            except (NotAccepted, Ambiguous) as error:
+                # Out of reach or silent, which says nothing of the run.
+                heard, asked_for = str(error), None
+            else:
+                verdict = self.raise_for(reply, judge(phase, meaning_in(self.signals, phase, reply)))
+                if verdict is not Verdict.insist:
+                    return reply, verdict
+                heard, asked_for = self.told(reply), retry_after(reply.headers)
+            if (left := until - monotonic()) <= 0:
+                # A run that costs nothing may simply be begun elsewhere.
+                kind = RunFailed if self.free else Ambiguous
+                raise kind(f"for {self.account.patience:g} s nobody could tell how the run goes: {heard}")
+            await asyncio.sleep(min(max(next(tries), asked_for or 0.0), left))
+
+    async def _picture(self, reply: Reply, model: Model | None) -> bytes:
+        pictures = self.pictures(reply)
+        if not pictures:
+            raise RunFailed(f"{self.name} says that it is done and shows no picture")
+        data = await self._bytes(pictures[0])
+        if model is not None and model.blacks_out and await asyncio.to_thread(is_black, data):
+            raise Refused(f"{self.name} made a black picture, as its safety filter does")
+        return data
+
+    async def _bytes(self, source: str) -> bytes:
+        if source.startswith("data:"):
+            return _inline(source)
+        tries = pauses(self._random)
+        for left in reversed(range(DOWNLOADS)):
+            try:
+                return await self._download(source)
+            except Lost:
+                raise
+            except PalioError as error:
+                if not left:
+                    raise RunFailed(f"the picture was made and cannot be downloaded: {error}") from error
+            await asyncio.sleep(next(tries))
+        raise AssertionError("unreachable")
+
+    async def _download(self, url: str) -> bytes:
+        if not self._is_own(url):
+            return await self.account.fetch(url, MAX_IMAGE_BYTES)
+        answer = await self.wire.exchange("GET", url, seconds=60.0, max_bytes=MAX_IMAGE_BYTES)
+        match answer.status:
+            case 200:
+                return answer.body
+            case 301 | 302 | 303 | 307 | 308:
+                location = str(httpx.URL(url).join(answer.headers.get("Location", "")))
+                return await self.account.fetch(location, MAX_IMAGE_BYTES)
+            case 404 | 410:
+                raise Lost(f"the picture is no longer there: {self.wire.told(answer)}")
+            case _:
+                raise RunFailed(self.wire.told(answer))
+
+    def _cost(self, run: Run, reply: Reply) -> float | None:
+        try:
+            return self.cost(run, reply)
+        except Exception:
+            log.exception("%s said in an unknown way what a run cost", self.name)
+            return None
+
+    async def _answer(self, request: Request) -> Answer:
+        if not self._may_be_asked(request.url):
+            raise NotAccepted(f"{self.name} directs to a host that is not its own")
+        content = await asyncio.to_thread(msgspec.json.encode, request.body) if request.body is not None else None
+        headers = dict(request.headers)
+        if self.account.key and not self._is_own(request.url):
+            headers[self.key_header] = self.key_prefix + self.account.key
+        return await self.wire.exchange(
+            request.method, request.url, content=content, headers=headers, seconds=request.seconds
+        )
+
+    def _may_be_asked(self, url: str) -> bool:
+        """Whether a URL, which a vendor may have sent, is one that gets the key."""
+        whole = self._absolute(url)
+        if whole is None or self._is_own(url):
+            return whole is not None
+        domains = (domain for domain in self.hosts if whole.host == domain or whole.host.endswith(f".{domain}"))
+        return whole.scheme == "https" and next(domains, None) is not None
+
+    def _is_own(self, url: str) -> bool:
+        """Whether a URL leads to where the operator said that the provider is."""
+        base, whole = httpx.URL(self.account.base_url), self._absolute(url)
+        return whole is not None and (whole.scheme, whole.host, whole.port) == (base.scheme, base.host, base.port)
+
+    def _absolute(self, url: str) -> httpx.URL | None:
+        try:
+            return httpx.URL(self.account.base_url + "/").join(url)
+        except (httpx.InvalidURL, ValueError):
+            return None
+
+
+def _run(handle: Handle) -> Run:
+    try:
+        return msgspec.json.decode(handle, type=Run)
+    except msgspec.MsgspecError:
+        raise Lost("the handle is none of this provider's") from None
+
+
+def _inline(source: str) -> bytes:
+    head, _, data = source.partition(",")
+    if not head.endswith(";base64"):
+        raise RunFailed("the picture came as a data URL that is not Base64")
+    try:
+        return binascii.a2b_base64(data, strict_mode=True)
+    except binascii.Error:
+        raise RunFailed("the picture came as Base64 that cannot be read") from None
