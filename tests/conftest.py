@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from palio.providers.registry import VENDORS
+
 CONFIG = """
 # Grok takes its time here, so that tests can look at workflows that are under way.
 [providers.slow]
@@ -66,12 +68,13 @@ PALIO = [sys.executable, "-m", "palio.surfaces.cli"]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This environment without settings of Palio but those named."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("PALIO_")} | more
+    """This environment without settings of Palio, and keys of vendors, but those named."""
+    keys = {vendor.key_variable for vendor in VENDORS.values()}
+    return {key: value for key, value in os.environ.items() if not key.startswith("PALIO_") and key not in keys} | more
 
 
 @contextmanager
-def running(data: Path, config: str = CONFIG, *options: str) -> Iterator[Server]:
+def running(data: Path, config: str = CONFIG, *options: str, **variables: str) -> Iterator[Server]:
     """A server on a data folder, stopped at the end."""
     data.mkdir(parents=True, exist_ok=True)
     file = data / "palio.toml"
@@ -81,7 +84,7 @@ def running(data: Path, config: str = CONFIG, *options: str) -> Iterator[Server]
     # Not a pipe: a server whose log nobody reads would come to a halt when the pipe is full.
     with log.open("a") as written:
         start = written.tell()
-        process = subprocess.Popen(command, stderr=written, stdout=written, text=True, env=environment())
+        process = subprocess.Popen(command, stderr=written, stdout=written, text=True, env=environment(**variables))
     try:
         url, mcp_url = _addresses(process, log, start)
         yield Server(url, (data / "token").read_text().strip(), data, process, mcp_url)

@@ -75,7 +75,7 @@ class Fal(HostedProvider):
 
     def submission(self, order: Order) -> Request:
         # Without this the queue tries a broken runner ten times before it says so; others can do the job meanwhile.
-        return Request("POST", order.model.id, order.payload, {"X-Fal-No-Retry": "1"}, seconds=60.0)
+        return Request("POST", order.model.id, order.payload, {"X-Fal-No-Retry": "1"})
 
     def run_of(self, reply: Reply, order: Order) -> Run | None:
         urls = {name: reply.text(f"{name}_url") for name in ("status", "response", "cancel")}

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -9,17 +10,27 @@ from palio.errors import SetupError
 from palio.providers.base import Provider
 from palio.providers.catalog.reading import read_catalog
 from palio.providers.fal import Fal
-from palio.providers.hosted.provider import Account, Fetch, HostedProvider
+from palio.providers.hosted.provider import Account, Fetch, HostedProvider, Limits
 from palio.providers.http import HttpOptions, HttpProvider
 from palio.providers.scripted import Scripted
 from palio.providers.sketch.provider import SketchProvider
 from palio.providers.wire import api_key
 from palio.settings import ProviderSettings, Settings
 
+T = TypeVar("T")
+
 Build = Callable[[str, ProviderSettings, Fetch], Provider]
 
 VENDORS: Mapping[str, type[HostedProvider]] = {vendor.kind: vendor for vendor in (Fal,)}
 """The vendors with a catalog, by kind."""
+
+
+def _options(name: str, chosen: ProviderSettings, type_: type[T]) -> T:
+    given = {key: value for key, value in chosen.options.items() if value is not None}
+    try:
+        return msgspec.convert(given, type_)
+    except msgspec.ValidationError as error:
+        raise SetupError(f"[providers.{name}]: {error}") from None
 
 
 def _scripted(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
@@ -38,12 +49,7 @@ def _http(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
     table = f"providers.{name}"
     if chosen.base_url is None:
         raise SetupError(f"[{table}]: base_url is required, the address of a server of the job protocol")
-    try:
-        options = msgspec.convert(
-            {key: value for key, value in chosen.options.items() if value is not None}, HttpOptions
-        )
-    except msgspec.ValidationError as error:
-        raise SetupError(f"[{table}]: {error}") from None
+    options = _options(name, chosen, HttpOptions)
     key = api_key(table, chosen.api_key_env)
     return HttpProvider(name, chosen.concurrency, chosen.base_url, key=key, price=chosen.price, options=options)
 
@@ -51,8 +57,6 @@ def _http(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
 def _hosted(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
     vendor = VENDORS[chosen.kind]
     table = f"providers.{name}"
-    if chosen.options:
-        raise SetupError(f"[{table}]: there is no such setting for {chosen.kind}: {', '.join(sorted(chosen.options))}")
     account = Account(
         name=name,
         concurrency=chosen.concurrency,
@@ -61,6 +65,7 @@ def _hosted(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
         catalog=read_catalog(chosen.kind, chosen.models, f"{table}.models"),
         fetch=fetch,
         price=chosen.price,
+        limits=_options(name, chosen, Limits),
     )
     return vendor(account)
 

@@ -31,6 +31,8 @@ class Catalog:
     """The models of a vendor."""
 
     vendor: str
+    names: tuple[str, ...]
+    """What the models are called here: the vendor's ids, unless one id serves several families."""
     models: tuple[Model, ...]
 
     def best(self, job: ImageJob) -> Fit | str:
@@ -58,7 +60,8 @@ def read_catalog(vendor: str, more: Mapping[str, Mapping[str, object]] | None = 
     tables = dict(file.models)
     for name, table in (more or {}).items():
         tables[name] = _over(tables.get(name, {}), table)
-    return Catalog(vendor, tuple(_model(name, table, file.shapes, at) for name, table in tables.items()))
+    models = tuple(_model(name, table, file.shapes, at) for name, table in tables.items())
+    return Catalog(vendor, tuple(tables), models)
 
 
 @cache

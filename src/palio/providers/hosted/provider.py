@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic, time
-from typing import ClassVar, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 import httpx
 import msgspec
@@ -90,8 +90,17 @@ class Request:
     url: str
     body: JsonObject | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 30.0
-    """For the whole exchange, to the last byte."""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a vendor is waited for, in seconds; an operator may choose otherwise.
+
+    `timeout` is for an answer, to its last byte, and twice that for what carries pictures. `patience` is for how long
+    nothing need be heard of a run before it is given up.
+    """
+
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30.0
+    patience: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +114,7 @@ class Account:
     catalog: Catalog
     fetch: Fetch
     price: float | None = None
-    patience: float = 120.0
-    """Seconds for which nothing need be heard of a run before it is given up."""
+    limits: Limits = field(default_factory=Limits)
 
 
 class HostedProvider(Provider, ABC):
@@ -240,9 +248,9 @@ class HostedProvider(Provider, ABC):
         reply = await self.exchange(request)
         self.raise_for(reply, judge(Phase.cancel, meaning_in(self.signals, Phase.cancel, reply)))
 
-    async def exchange(self, request: Request) -> Reply:
+    async def exchange(self, request: Request, seconds: float | None = None) -> Reply:
         """One request and its answer. Raises NotAccepted if nothing was sent, Ambiguous if no answer came."""
-        return Reply(await self._answer(request))
+        return Reply(await self._answer(request, seconds or self.account.limits.timeout))
 
     def raise_for(self, reply: Reply, judgement: Judgement) -> Verdict:
         """The judgement of an answer, or the error that it is, with what the vendor said."""
@@ -271,12 +279,12 @@ class HostedProvider(Provider, ABC):
         return Order(assignment.attempt_id, job, found.model, payload_of(found, job, pictures))
 
     async def _submit(self, request: Request) -> Reply:
-        reply = await self.exchange(request)
+        reply = await self.exchange(request, 2 * self.account.limits.timeout)
         self.raise_for(reply, judge(Phase.submit, meaning_in(self.signals, Phase.submit, reply)))
         return reply
 
     async def _collect(self, request: Request) -> Reply:
-        until = monotonic() + self.account.patience
+        until = monotonic() + self.account.limits.patience
         while True:
             reply, verdict = await self._ask(request, Phase.result)
             if verdict is Verdict.go_on:
@@ -288,7 +296,7 @@ class HostedProvider(Provider, ABC):
 
     async def _ask(self, request: Request, phase: Phase) -> tuple[Reply, Verdict]:
         """What the vendor says of a run, asking again while that is nothing, for as long as there is patience."""
-        until = monotonic() + self.account.patience
+        until = monotonic() + self.account.limits.patience
         tries = pauses(self._random)
         while True:
             try:
@@ -304,7 +312,7 @@ class HostedProvider(Provider, ABC):
             if (left := until - monotonic()) <= 0:
                 # A run that costs nothing may simply be begun elsewhere.
                 kind = RunFailed if self.free else Ambiguous
-                raise kind(f"for {self.account.patience:g} s nobody could tell how the run goes: {heard}")
+                raise kind(f"for {self.account.limits.patience:g} s nobody could tell how the run goes: {heard}")
             await asyncio.sleep(min(max(next(tries), asked_for or 0.0), left))
 
     async def _picture(self, reply: Reply, model: Model | None) -> bytes:
@@ -334,7 +342,8 @@ class HostedProvider(Provider, ABC):
     async def _download(self, url: str) -> bytes:
         if not self._is_own(url):
             return await self.account.fetch(url, MAX_IMAGE_BYTES)
-        answer = await self.wire.exchange("GET", url, seconds=60.0, max_bytes=MAX_IMAGE_BYTES)
+        seconds = 2 * self.account.limits.timeout
+        answer = await self.wire.exchange("GET", url, seconds=seconds, max_bytes=MAX_IMAGE_BYTES)
         match answer.status:
             case 200:
                 return answer.body
@@ -353,16 +362,14 @@ class HostedProvider(Provider, ABC):
             log.exception("%s said in an unknown way what a run cost", self.name)
             return None
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request, seconds: float) -> Answer:
         if not self._may_be_asked(request.url):
             raise NotAccepted(f"{self.name} directs to a host that is not its own")
         content = await asyncio.to_thread(msgspec.json.encode, request.body) if request.body is not None else None
         headers = dict(request.headers)
         if self.account.key and not self._is_own(request.url):
             headers[self.key_header] = self.key_prefix + self.account.key
-        return await self.wire.exchange(
-            request.method, request.url, content=content, headers=headers, seconds=request.seconds
-        )
+        return await self.wire.exchange(request.method, request.url, content=content, headers=headers, seconds=seconds)
 
     def _may_be_asked(self, url: str) -> bool:
         """Whether a URL, which a vendor may have sent, is one that gets the key."""

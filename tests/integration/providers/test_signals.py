@@ -1,0 +1,231 @@
+"""What every vendor's answers, silences and nonsense come to: each row of each table, through a real server."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from tests.integration.providers.fal import FAL
+from tests.integration.providers.vendors import Sample, Vendor, assignment, follow, provider, run
+from tests.standins.server import KEY, Drips, Drops, Hangs, Page, Says, StandIn, Truncates, serving
+
+from palio.providers.base import (
+    Ambiguous,
+    Incapable,
+    KeyRefused,
+    Lost,
+    NotAccepted,
+    ProviderError,
+    RateLimited,
+    RunFailed,
+    Unfunded,
+)
+from palio.providers.hosted.signals import HTTP, Phase, Reply
+from palio.providers.registry import VENDORS
+from palio.providers.wire import Answer
+
+UNDER_TEST = (FAL,)
+SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
+
+PROBLEM = {"detail": "x"}
+OF_HTTP = (
+    Sample("401", Phase.submit, Says(401, PROBLEM), KeyRefused),
+    Sample("402", Phase.submit, Says(402, PROBLEM), Unfunded),
+    Sample("403", Phase.submit, Says(403, PROBLEM), KeyRefused),
+    Sample("404", Phase.submit, Says(404, PROBLEM), Incapable),
+    Sample("404", Phase.poll, Says(404, PROBLEM), Lost),
+    Sample("404", Phase.poll, Says(410, PROBLEM), Lost),
+    Sample("429", Phase.submit, Says(429, PROBLEM, {"Retry-After": "7"}), RateLimited),
+    Sample("429", Phase.poll, Says(429, PROBLEM)),
+    Sample("408, 425 or 503", Phase.submit, Says(503, PROBLEM), NotAccepted),
+    Sample("408, 425 or 503", Phase.submit, Says(408, PROBLEM), NotAccepted),
+    Sample("408, 425 or 503", Phase.poll, Says(503, PROBLEM)),
+    Sample("any other 4xx", Phase.submit, Says(422, PROBLEM), Incapable),
+    Sample("502 or 504", Phase.submit, Says(504, PROBLEM), Ambiguous),
+    Sample("502 or 504", Phase.poll, Says(502, PROBLEM)),
+    Sample("any other 5xx", Phase.submit, Says(500, PROBLEM), NotAccepted),
+    # What no row is about.
+    Sample("", Phase.submit, Page(), Ambiguous),
+    Sample("", Phase.submit, Page(200), Ambiguous),
+    Sample("", Phase.submit, Says(200, {}), Ambiguous),
+    Sample("", Phase.submit, Says(302, b"", {"Location": "http://10.0.0.1/"}), Ambiguous),
+    Sample("", Phase.poll, Page()),
+    Sample("", Phase.poll, Page(200)),
+    Sample("", Phase.poll, Says(200, {"status": "SOMETHING_NEW"})),
+)
+
+
+@pytest.fixture(params=UNDER_TEST, ids=str)
+def vendor(request: pytest.FixtureRequest) -> Vendor:
+    chosen: Vendor = request.param
+    return chosen
+
+
+@pytest.fixture
+def stand_in(vendor: Vendor) -> Iterator[StandIn]:
+    made = vendor.stand_in()
+    with serving(made):
+        yield made
+
+
+def name_of(value: object) -> str:
+    return f"{value.row}-{value.phase}" if isinstance(value, Sample) else str(value)
+
+
+def row_of(vendor: Vendor, sample: Sample) -> str:
+    """The first row that is about a sample."""
+    says = sample.says
+    reply = Reply(Answer(says.status, httpx.Headers(says.headers), says.content))
+    rows = (*VENDORS[vendor.kind].signals, *HTTP)
+    return next((row.name for row in rows if row.matches(sample.phase, reply)), "")
+
+
+async def outcome(vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> type[ProviderError] | None:
+    """What a job at a vendor ends with; None is an image."""
+    made = provider(stand_in, vendor.kind, monkeypatch, **vendor.table)
+    try:
+        await run(made, vendor.job)
+    except ProviderError as error:
+        return type(error)
+    finally:
+        await made.close()
+    return None
+
+
+def test_every_vendor_is_under_test():
+    assert {vendor.kind for vendor in UNDER_TEST} == set(VENDORS)
+
+
+@pytest.mark.parametrize("vendor", UNDER_TEST, ids=str)
+def test_every_row_of_a_table_has_a_sample(vendor: Vendor):
+    rows = [row.name for row in VENDORS[vendor.kind].signals]
+    assert len(rows) == len(set(rows))
+    # The answers of the stand-in itself are samples of what a run that goes well looks like.
+    seen = {sample.row for sample in vendor.samples} | set(vendor.seen_in_passing)
+    assert set(rows) <= seen
+
+
+def test_every_row_of_http_has_a_sample():
+    assert {row.name for row in HTTP} <= {sample.row for sample in OF_HTTP}
+
+
+@pytest.mark.parametrize(("vendor", "sample"), SAMPLES, ids=name_of)
+async def test_a_row_leads_where_its_meaning_does(vendor: Vendor, sample: Sample, monkeypatch: pytest.MonkeyPatch):
+    # Given a vendor that will answer once as the sample says
+    with serving(made := vendor.stand_in()):
+        made.order(sample.phase, sample.says)
+
+        # When a job is run there, or a run of one canceled
+        if sample.phase is Phase.cancel:
+            here = provider(made, vendor.kind, monkeypatch, **vendor.table)
+            await here.cancel(await here.start(assignment(vendor.job)))
+            await here.close()
+            ended = None
+        else:
+            ended = await outcome(vendor, made, monkeypatch)
+
+        # Then the row is the one that is meant, and the end the one that follows
+        assert row_of(vendor, sample) == sample.row
+        assert ended is sample.ends
+        assert not made.faults[sample.phase]
+
+
+@pytest.mark.parametrize("sample", OF_HTTP, ids=name_of)
+async def test_a_status_means_the_same_at_every_vendor(
+    vendor: Vendor, stand_in: StandIn, sample: Sample, monkeypatch: pytest.MonkeyPatch
+):
+    stand_in.order(sample.phase, sample.says)
+    assert await outcome(vendor, stand_in, monkeypatch) is sample.ends
+
+
+async def test_a_vendor_that_is_not_there_has_not_accepted(vendor: Vendor, monkeypatch: pytest.MonkeyPatch):
+    with serving(gone := vendor.stand_in()):
+        pass
+    assert await outcome(vendor, gone, monkeypatch) is NotAccepted
+
+
+@pytest.mark.parametrize("fault", [Hangs, Drops, Truncates, Drips()], ids=str)
+async def test_a_submission_without_a_whole_answer_is_ambiguous_and_sent_once(
+    vendor: Vendor, stand_in: StandIn, fault, monkeypatch: pytest.MonkeyPatch
+):
+    stand_in.order("submit", fault)
+    made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "timeout": 0.2})
+    with pytest.raises(Ambiguous):
+        await made.start(assignment(vendor.job))
+    await made.close()
+    # The vendor took it all the same, which is why nobody may send it again.
+    assert len(stand_in.started) == 1
+
+
+@pytest.mark.parametrize("phase", ["poll", "result", "download"])
+@pytest.mark.parametrize("fault", [Hangs, Drops, Truncates, Drips(), Page(), Page(503)], ids=str)
+async def test_trouble_on_the_way_costs_no_run(
+    vendor: Vendor, stand_in: StandIn, phase: str, fault, monkeypatch: pytest.MonkeyPatch
+):
+    stand_in.order(phase, fault, fault)
+    made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "timeout": 0.5})
+    assert (await run(made, vendor.job)).data
+    await made.close()
+    assert len(stand_in.started) == 1
+
+
+async def test_a_run_of_which_nothing_is_heard_is_given_up(
+    vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+):
+    stand_in.order("poll", *[Page()] * 100)
+    made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "patience": 0.5})
+    with pytest.raises(RunFailed if made.free else Ambiguous, match="nobody could tell"):
+        await run(made, vendor.job)
+    await made.close()
+    assert len(stand_in.started) == 1
+
+
+async def test_a_run_can_be_followed_by_another_process(
+    vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+):
+    # Given a run that was begun by a provider that is gone
+    first = provider(stand_in, vendor.kind, monkeypatch, **vendor.table)
+    given = assignment(vendor.job)
+    handle = await first.start(given)
+    await first.close()
+
+    # When another takes its handle up
+    second = provider(stand_in, vendor.kind, monkeypatch, **vendor.table)
+    _, made = await follow(second, handle, given)
+    await second.close()
+
+    # Then it ends with the image, without another start
+    assert made.data.startswith(b"\x89PNG")
+    assert len(stand_in.started) == 1
+
+
+async def test_the_handle_and_the_errors_do_not_show_the_key(
+    vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+):
+    made = provider(stand_in, vendor.kind, monkeypatch, **vendor.table)
+    assert KEY not in await made.start(assignment(vendor.job))
+    stand_in.order("submit", Says(401, {"detail": f"the key {KEY} is not good"}))
+    with pytest.raises(KeyRefused) as refused:
+        await made.start(assignment(vendor.job))
+    await made.close()
+    assert "the key *** is not good" in str(refused.value)
+
+
+async def test_a_handle_of_another_provider_leads_nowhere(
+    vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+):
+    made = provider(stand_in, vendor.kind, monkeypatch, **vendor.table)
+    with pytest.raises(Lost):
+        await follow(made, "something else", assignment(vendor.job))
+    await made.close()
+
+
+async def test_a_run_can_be_canceled_twice_and_after_its_end(
+    vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+):
+    made = provider(stand_in, vendor.kind, monkeypatch, **vendor.table)
+    given = assignment(vendor.job)
+    handle = await made.start(given)
+    await follow(made, handle, given)
+    await made.cancel(handle)
+    await made.cancel(handle)
+    await made.close()
