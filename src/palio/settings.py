@@ -126,6 +126,8 @@ class ProviderSettings(BaseModel):
     """USD per image; unknown is None, not 0. For a vendor with a catalog it replaces all prices of that."""
     models: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
     """Models that a vendor's catalog does not have, and changes to those that it has, by the vendor's id."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """The names of files with weights at a server of one's own, by AIR."""
     options: dict[str, Scalar] = Field(default_factory=dict, repr=False)
 
     @model_validator(mode="before")

@@ -8,7 +8,9 @@ import msgspec
 
 from palio.errors import SetupError
 from palio.providers.base import Provider
+from palio.providers.catalog.fitting import short_name
 from palio.providers.catalog.reading import read_catalog
+from palio.providers.comfyui.provider import ComfyUI
 from palio.providers.fal import Fal
 from palio.providers.hosted.provider import Account, Fetch, HostedProvider, Limits
 from palio.providers.http import HttpOptions, HttpProvider
@@ -21,7 +23,7 @@ T = TypeVar("T")
 
 Build = Callable[[str, ProviderSettings, Fetch], Provider]
 
-VENDORS: Mapping[str, type[HostedProvider]] = {vendor.kind: vendor for vendor in (Fal,)}
+VENDORS: Mapping[str, type[HostedProvider]] = {vendor.kind: vendor for vendor in (Fal, ComfyUI)}
 """The vendors with a catalog, by kind."""
 
 
@@ -65,6 +67,7 @@ def _hosted(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
         catalog=read_catalog(chosen.kind, chosen.models, f"{table}.models"),
         fetch=fetch,
         price=chosen.price,
+        files={short_name(air): file for air, file in chosen.files.items()},
         limits=_options(name, chosen, Limits),
     )
     return vendor(account)

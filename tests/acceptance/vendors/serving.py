@@ -20,14 +20,15 @@ sketch = false
 kind = "{kind}"
 base_url = "{url}"
 concurrency = 8
+{more}
 """
 
 
 @contextmanager
-def serving_vendor(data: Path, kind: str, stand_in: StandIn, key: str | None) -> Iterator[Server]:
+def serving_vendor(data: Path, kind: str, stand_in: StandIn, key: str | None, more: str = "") -> Iterator[Server]:
     """A server whose only provider is a vendor, at its stand-in."""
     keys = {key: KEY} if key is not None else {}
-    with running(data, CONFIG.format(kind=kind, url=stand_in.url), **keys) as server:
+    with running(data, CONFIG.format(kind=kind, url=stand_in.url, more=more), **keys) as server:
         yield server
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests.integration.providers.comfyui import COMFYUI
 from tests.integration.providers.fal import FAL
-from tests.integration.providers.vendors import Sample, Vendor, assignment, follow, provider, run
+from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignment, follow, provider, run
 from tests.standins.server import KEY, Drips, Drops, Hangs, Page, Says, StandIn, Truncates, serving
 
 from palio.providers.base import (
@@ -23,7 +24,7 @@ from palio.providers.hosted.signals import HTTP, Phase, Reply
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
 
-UNDER_TEST = (FAL,)
+UNDER_TEST = (FAL, COMFYUI)
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
 PROBLEM = {"detail": "x"}
@@ -74,7 +75,7 @@ def name_of(value: object) -> str:
 def row_of(vendor: Vendor, sample: Sample) -> str:
     """The first row that is about a sample."""
     says = sample.says
-    reply = Reply(Answer(says.status, httpx.Headers(says.headers), says.content))
+    reply = Reply(Answer(says.status, httpx.Headers(says.headers), says.content), PROMPT)
     rows = (*VENDORS[vendor.kind].signals, *HTTP)
     return next((row.name for row in rows if row.matches(sample.phase, reply)), "")
 

@@ -14,8 +14,12 @@ from palio.contract.image.variants import find_variant
 from palio.providers.base import Assignment, Handle, Made, Progress, Provider, ProviderError
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.hosted.signals import Phase
-from palio.providers.registry import VENDORS, configured
+from palio.providers.registry import configured
 from palio.settings import Settings
+
+ATTEMPT = "0193f3a1b2c40123456789abcdef0123"
+PROMPT = "0193f3a1-b2c4-0123-4567-89abcdef0123"
+"""The same id, as ComfyUI wants it."""
 
 
 def job(**friendly: Any) -> ImageJob:
@@ -28,16 +32,15 @@ def job(**friendly: Any) -> ImageJob:
 
 def provider(stand_in: StandIn, kind: str, monkeypatch: pytest.MonkeyPatch, **table: Any) -> HostedProvider:
     """A provider as an operator would configure it, towards a stand-in."""
-    vendor = VENDORS[kind]
-    if vendor.key_variable is not None:
-        monkeypatch.setenv(vendor.key_variable, KEY)
-    tables = {"here": {"kind": kind, "base_url": stand_in.url, "timeout": 5.0, "patience": 5.0, **table}}
+    monkeypatch.setenv("KEY_OF_THE_VENDOR", KEY)
+    own = {"kind": kind, "base_url": stand_in.url, "api_key_env": "KEY_OF_THE_VENDOR"}
+    tables = {"here": {**own, "timeout": 5.0, "patience": 5.0, **table}}
     made = configured(Settings(providers=tables, sketch=False), Fetcher(FetchPolicy()).fetch)["here"]
     assert isinstance(made, HostedProvider)
     return made
 
 
-def assignment(job: ImageJob, attempt_id: str = "0193f3a1b2c40123456789abcdef0123") -> Assignment:
+def assignment(job: ImageJob, attempt_id: str = ATTEMPT) -> Assignment:
     """A job given to a provider. Whatever it refers to is a picture of 96 x 64 pixels."""
 
     async def load(reference: str) -> bytes:

@@ -34,7 +34,7 @@ def is_meant(model: Model, job: ImageJob) -> bool:
         return False
     if any(job.options.get(name) not in (None, *values) for name, values in model.chosen_by.items()):
         return False
-    return "*" in model.members or _short(job.model) in model.members
+    return "*" in model.members or short_name(job.model) in model.members
 
 
 def fit(model: Model, job: ImageJob) -> Fit | str:
@@ -59,7 +59,8 @@ def weights_address(air: str) -> str | None:
             return None
 
 
-def _short(model: str) -> str:
+def short_name(model: str) -> str:
+    """A model as catalogs name it: a checkpoint's source, id and version, or the tier as it is."""
     if not is_air(model):
         return model
     air = parse_air(model)
@@ -159,9 +160,11 @@ def _sampling_reasons(model: Model, job: ImageJob) -> Iterator[str]:
         if (wanted := sampling_of(job)) and wanted not in model.sampling.words:
             yield f"has no sampler {wanted}"
         return
-    for name, value in (("sampler", job.sampler), ("scheduler", job.scheduler)):
-        if value is not None and name not in model.ignores and value not in model.always.get(name, ()):
-            yield _only(name, model.always.get(name, ()), value)
+    chosen = (("sampler", model.sampler, job.sampler), ("scheduler", model.scheduler, job.scheduler))
+    for name, words, value in chosen:
+        allowed = words.words if words is not None else model.always.get(name, ())
+        if value is not None and name not in model.ignores and value not in allowed:
+            yield f"has no {name} {value}" if words is not None else _only(name, tuple(allowed), value)
 
 
 def sampling_of(job: ImageJob) -> str:
@@ -180,8 +183,8 @@ def _part_reasons(model: Model, job: ImageJob) -> Iterator[str]:
         yield "takes no embeddings"
     if job.control_nets:
         yield "takes no ControlNets"
-    if job.components:
-        yield f"takes no other {', '.join(job.components)} than its own"
+    if fixed := [part for part in job.components if part not in model.components]:
+        yield f"takes no other {', '.join(fixed)} than its own"
 
 
 def _lora_reasons(model: Model, job: ImageJob) -> Iterator[str]:
@@ -190,7 +193,7 @@ def _lora_reasons(model: Model, job: ImageJob) -> Iterator[str]:
         return
     if len(job.loras) > model.loras.most:
         yield f"takes at most {model.loras.most} LoRAs, not {len(job.loras)}"
-    for lora in job.loras:
+    for lora in job.loras if model.loras.sources else ():
         known = is_air(lora.air) and parse_air(lora.air).source.lower() in model.loras.sources
         if not known or weights_address(lora.air) is None:
             yield f"cannot load the LoRA {lora.air}"

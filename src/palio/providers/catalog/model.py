@@ -97,7 +97,7 @@ class Text(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A choice the model takes: our words and the vendor's. Sampler and scheduler are one: `euler/karras`."""
+    """A choice the model takes: our words and the vendor's."""
 
     field: str
     words: dict[str, str]
@@ -127,7 +127,10 @@ class Images(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Loras(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The LoRAs a model applies, as an array of `{path, scale}` in `field`, from `sources` of AIRs."""
+    """The LoRAs a model applies, as an array of `{path, scale}` in `field`.
+
+    They are from `sources` of AIRs that the vendor can load from; where there are none, from files of one's own.
+    """
 
     field: str
     most: int
@@ -165,14 +168,23 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     clip_skip: Number | None = None
     strength: Number | None = None
     sampling: Words | None = None
+    """Sampler and scheduler where they are one choice: `euler/karras`."""
+    sampler: Words | None = None
+    scheduler: Words | None = None
     images: Images | None = None
     loras: Loras | None = None
+    components: tuple[str, ...] = ()
+    """Parts that a job may replace: `vae`."""
     format: Words | None = None
     """Encodings by our names; the first is asked for where the job's own is not among them."""
     options: dict[str, str] = {}
     always: dict[str, tuple[Scalar, ...]] = {}
     ignores: tuple[str, ...] = ()
     extra: dict[str, Scalar] = {}
+    recipe: str = ""
+    """How its graph is built, at a server of one's own."""
+    files: dict[str, str] = {}
+    """The files it is made of there, by what they are: `checkpoint`, `unet`, `clip`, `vae` ..."""
     blacks_out: bool = False
     """Whether a picture that its safety filter stopped comes back black, with nothing that says so."""
 

@@ -1,7 +1,7 @@
 """From TOML to a catalog. A model may name a `shape`, members that it shares with others, and put its own over them."""
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -35,12 +35,12 @@ class Catalog:
     """What the models are called here: the vendor's ids, unless one id serves several families."""
     models: tuple[Model, ...]
 
-    def best(self, job: ImageJob) -> Fit | str:
-        """The cheapest model that can do a job, or why none can."""
+    def best(self, job: ImageJob, lacks: Callable[[Model, ImageJob], str | None] = lambda *_: None) -> Fit | str:
+        """The cheapest model that can do a job, or why none can. `lacks` says what is not there for a model to run."""
         meant = [model for model in self.models if is_meant(model, job)]
         if not meant:
             return f"has no {job.family} {_named(job)}" if job.operation == "create" else _no_way(job)
-        answers = [fit(model, job) for model in meant]
+        answers = [lacks(model, job) or fit(model, job) for model in meant]
         fits = [answer for answer in answers if isinstance(answer, Fit)]
         if not fits:
             return "; ".join(_told(meant, answers))

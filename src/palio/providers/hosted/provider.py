@@ -30,6 +30,7 @@ from palio.providers.base import (
     Ambiguous,
     Assignment,
     Handle,
+    Incapable,
     Lost,
     Made,
     NotAccepted,
@@ -48,8 +49,8 @@ from palio.providers.catalog.reading import Catalog
 from palio.providers.hosted.pace import gap
 from palio.providers.hosted.payload import data_url, payload_of
 from palio.providers.hosted.pictures import fitted, is_black
-from palio.providers.hosted.signals import Judgement, Phase, Reply, Signal, Verdict, judge, meaning_in
-from palio.providers.wire import Answer, Wire, pauses, retry_after
+from palio.providers.hosted.signals import Phase, Reply, Signal, Verdict, judge, meaning_in
+from palio.providers.wire import MAX_ANSWER_BYTES, Answer, Wire, pauses, retry_after
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,8 @@ class Request:
     url: str
     body: JsonObject | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    about: str = ""
+    """The run that is asked about, where the answer is about others too."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,6 +118,8 @@ class Account:
     fetch: Fetch
     price: float | None = None
     limits: Limits = field(default_factory=Limits)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The names of files with weights at a server of one's own, by what an AIR comes to: `civitai:4384@128713`."""
 
 
 class HostedProvider(Provider, ABC):
@@ -133,6 +138,7 @@ class HostedProvider(Provider, ABC):
     knows_our_id: ClassVar[bool] = False
     """Whether runs can be found by the attempt's id; then `find` is overridden too."""
     costs_nothing: ClassVar[bool] = False
+    max_answer_bytes: ClassVar[int] = MAX_ANSWER_BYTES
     refund: ClassVar[float] = 0.0
     """The share of a price that is not paid for a run that is canceled under way."""
 
@@ -195,6 +201,14 @@ class HostedProvider(Provider, ABC):
         """USD that a result says it cost. Overridden where it does. May raise anything: the picture is safe by then."""
         return None
 
+    def lacks(self, model: Model, job: ImageJob) -> str | None:
+        """What is not there for a model to do a job. Overridden where that depends on the server."""
+        return None
+
+    def payload(self, found: Fit, assignment: Assignment, pictures: Sequence[str]) -> JsonObject:
+        """The body of a submission. Overridden where the catalog's fields cannot say it."""
+        return payload_of(found, assignment.job, pictures)
+
     async def sent_picture(self, data: bytes) -> str:
         """A picture as the payload holds it; a data URL unless overridden. Raises ProviderError."""
         return data_url(data)
@@ -202,7 +216,7 @@ class HostedProvider(Provider, ABC):
     # What they have in common.
 
     def offer(self, job: ImageJob) -> Offer | Unable:
-        found = self.account.catalog.best(job)
+        found = self.account.catalog.best(job, self.lacks)
         if isinstance(found, str):
             return Unable(self.name, found)
         is_rounded = (found.width, found.height) != (job.width, job.height)
@@ -216,9 +230,9 @@ class HostedProvider(Provider, ABC):
         )
 
     async def start(self, assignment: Assignment) -> Handle:
-        found = self.account.catalog.best(assignment.job)
+        found = self.account.catalog.best(assignment.job, self.lacks)
         if isinstance(found, str):
-            raise NotAccepted(found)
+            raise Incapable(found)
         order = await self._order(assignment, found)
         reply = await self._submit(self.submission(order))
         run = self.run_of(reply, order)
@@ -227,7 +241,7 @@ class HostedProvider(Provider, ABC):
         return msgspec.json.encode(run).decode()
 
     async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
-        run = _run(handle)
+        run = self.run_in(handle)
         question = self.question(run)
         while True:
             reply, verdict = await self._ask(question, Phase.poll)
@@ -239,21 +253,29 @@ class HostedProvider(Provider, ABC):
             reply = await self._collect(collection)
         model = self.account.catalog.model(run.model)
         data = await self._picture(reply, model)
-        yield Made(data, {"Model": run.model}, cost=self._cost(run, reply))
+        yield Made(data, {"Model": run.model} if run.model else {}, cost=self._cost(run, reply))
 
     async def cancel(self, handle: Handle) -> None:
-        run = _run(handle)
+        run = self.run_in(handle)
         if (request := self.cancellation(run)) is None:
             raise ProviderError(f"{self.name} cannot stop a run")
-        reply = await self.exchange(request)
-        self.raise_for(reply, judge(Phase.cancel, meaning_in(self.signals, Phase.cancel, reply)))
+        self.judged(Phase.cancel, await self.exchange(request))
+
+    def run_in(self, handle: Handle) -> Run:
+        """The run that a handle names. Raises Lost."""
+        try:
+            return msgspec.json.decode(handle, type=Run)
+        except msgspec.MsgspecError:
+            raise Lost("the handle is none of this provider's") from None
 
     async def exchange(self, request: Request, seconds: float | None = None) -> Reply:
         """One request and its answer. Raises NotAccepted if nothing was sent, Ambiguous if no answer came."""
-        return Reply(await self._answer(request, seconds or self.account.limits.timeout))
+        answer = await self._answer(request, seconds or self.account.limits.timeout)
+        return Reply(answer, request.about)
 
-    def raise_for(self, reply: Reply, judgement: Judgement) -> Verdict:
-        """The judgement of an answer, or the error that it is, with what the vendor said."""
+    def judged(self, phase: Phase, reply: Reply) -> Verdict:
+        """What follows from an answer. Raises the error that it is, with what the vendor said."""
+        judgement = judge(phase, meaning_in(self.signals, phase, reply))
         if isinstance(judgement, Verdict):
             return judgement
         if judgement is RateLimited:
@@ -274,13 +296,13 @@ class HostedProvider(Provider, ABC):
                 data = await asyncio.to_thread(fitted, data, found.width, found.height)
             size += len(data)
             if size > MAX_SENT_BYTES:
-                raise NotAccepted(f"{self.name} is sent at most {MAX_SENT_BYTES} bytes of pictures with a job")
+                raise Incapable(f"{self.name} is sent at most {MAX_SENT_BYTES} bytes of pictures with a job")
             pictures.append(await self.sent_picture(data))
-        return Order(assignment.attempt_id, job, found.model, payload_of(found, job, pictures))
+        return Order(assignment.attempt_id, job, found.model, self.payload(found, assignment, pictures))
 
     async def _submit(self, request: Request) -> Reply:
         reply = await self.exchange(request, 2 * self.account.limits.timeout)
-        self.raise_for(reply, judge(Phase.submit, meaning_in(self.signals, Phase.submit, reply)))
+        self.judged(Phase.submit, reply)
         return reply
 
     async def _collect(self, request: Request) -> Reply:
@@ -305,7 +327,7 @@ class HostedProvider(Provider, ABC):
                 # Out of reach or silent, which says nothing of the run.
                 heard, asked_for = str(error), None
             else:
-                verdict = self.raise_for(reply, judge(phase, meaning_in(self.signals, phase, reply)))
+                verdict = self.judged(phase, reply)
                 if verdict is not Verdict.insist:
                     return reply, verdict
                 heard, asked_for = self.told(reply), retry_after(reply.headers)
@@ -389,13 +411,6 @@ class HostedProvider(Provider, ABC):
             return httpx.URL(self.account.base_url + "/").join(url)
         except (httpx.InvalidURL, ValueError):
             return None
-
-
-def _run(handle: Handle) -> Run:
-    try:
-        return msgspec.json.decode(handle, type=Run)
-    except msgspec.MsgspecError:
-        raise Lost("the handle is none of this provider's") from None
 
 
 def _inline(source: str) -> bytes:

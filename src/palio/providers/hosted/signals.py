@@ -70,10 +70,11 @@ class Meaning(StrEnum):
 
 
 class Reply:
-    """A complete answer whose body is read as JSON when first looked at. `json` is None where it is none."""
+    """A complete answer. `json` is None where the body is none, `about` the id of the run that was asked about."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, about: str = "") -> None:
         self.answer = answer
+        self.about = about
         self.status: int = answer.status
         self.headers: httpx.Headers = answer.headers
         self.json: Json = _json(answer.body)

@@ -1,0 +1,65 @@
+"""What a server has: its node classes, and the files that its loaders can load."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from palio.contract.air import is_air, parse_air
+from palio.contract.json import Json
+from palio.providers.catalog.fitting import short_name
+
+LOADERS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "checkpoint": (("CheckpointLoaderSimple", "ckpt_name"),),
+    "unet": (("UNETLoader", "unet_name"),),
+    "clip": (("CLIPLoader", "clip_name"),),
+    "clip_l": (("DualCLIPLoader", "clip_name1"),),
+    "t5xxl": (("DualCLIPLoader", "clip_name2"),),
+    "vae": (("VAELoader", "vae_name"),),
+    "lora": (("LoraLoader", "lora_name"),),
+}
+"""Which input of which node lists the files of a kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The files of each kind, and the classes of nodes."""
+
+    files: Mapping[str, frozenset[str]]
+    nodes: frozenset[str]
+
+    @classmethod
+    def read(cls, nodes: Mapping[str, Json]) -> "Installed":
+        """From the schemas of nodes by class, as `/object_info` has them."""
+        files = {
+            kind: frozenset(name for node, member in places for name in _choices(nodes.get(node), member))
+            for kind, places in LOADERS.items()
+        }
+        return cls(files, frozenset(name for name, schema in nodes.items() if schema))
+
+    def has(self, kind: str, file: str) -> bool:
+        """Whether a file is there. A loader that lists nothing is asked nothing."""
+        return file in self.files.get(kind, frozenset())
+
+    def file_for(self, kind: str, air: str, named: Mapping[str, str]) -> str | None:
+        """The file that an AIR stands for: the one the operator named, else the one that bears its version's number."""
+        if file := named.get(short_name(air)):
+            return file
+        version = parse_air(air).version if is_air(air) else None
+        if version is None or not version.isdigit():
+            return None
+        number = re.compile(rf"(?<!\d){version}(?!\d)")
+        return next((file for file in sorted(self.files.get(kind, ())) if number.search(file)), None)
+
+
+def _choices(schema: Json, member: str) -> Iterator[str]:
+    """What an input can be chosen from: a list of names, or, at newer servers, a type with options."""
+    required = _at(_at(schema, "input"), "required")
+    described = _at(required, member)
+    if not isinstance(described, list) or not described:
+        return
+    choices = described[0] if isinstance(described[0], list) else _at(described[-1], "options")
+    yield from (choice for choice in choices if isinstance(choice, str)) if isinstance(choices, list) else ()
+
+
+def _at(value: Json, member: str) -> Json:
+    return value.get(member) if isinstance(value, dict) else None
