@@ -113,7 +113,7 @@ class Account:
     name: str
     concurrency: int
     base_url: str
-    key: str | None
+    key: str | None = field(repr=False)
     catalog: Catalog
     fetch: Fetch
     price: float | None = None
