@@ -8,6 +8,7 @@ import msgspec
 
 from palio.errors import SetupError
 from palio.providers.base import Provider
+from palio.providers.bfl import BlackForestLabs
 from palio.providers.catalog.fitting import short_name
 from palio.providers.catalog.reading import read_catalog
 from palio.providers.comfyui.provider import ComfyUI
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 Build = Callable[[str, ProviderSettings, Fetch], Provider]
 
-VENDORS: Mapping[str, type[HostedProvider]] = {vendor.kind: vendor for vendor in (Fal, ComfyUI)}
+VENDORS: Mapping[str, type[HostedProvider]] = {vendor.kind: vendor for vendor in (BlackForestLabs, ComfyUI, Fal)}
 """The vendors with a catalog, by kind."""
 
 

@@ -86,6 +86,7 @@ class Vendor:
     samples: tuple[Sample, ...]
     seen_in_passing: tuple[str, ...] = ()
     """Rows that every run that goes well is a sample of."""
+    can_be_canceled: bool = True
     table: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:

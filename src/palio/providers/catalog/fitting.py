@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from palio.contract.air import is_air, parse_air
 from palio.contract.image.aspect import ratio
 from palio.contract.image.job import ImageJob, Operation
-from palio.providers.catalog.model import Model, Number, Size, Text
+from palio.providers.catalog.model import MEGAPIXEL, Model, Number, Size, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +96,14 @@ def _size_reasons(size: Size, job: ImageJob) -> Iterator[str]:
 
 
 def _aspect_of(job: ImageJob, known: tuple[str, ...]) -> str | None:
-    """The aspect that a job asks for: by name, or by pixels that have one of the `known` to the last.
+    """The aspect that a job asks for: by name, or by pixels that are one of the `known` at about a megapixel.
 
     None for an edit that names none: it keeps that of its picture.
     """
     if job.aspect is not None or job.operation is not Operation.create:
         return job.aspect
-    same = (aspect for aspect in known if abs(ratio(aspect) - job.width / job.height) < 1e-9)
+    is_usual = abs(job.width * job.height / MEGAPIXEL - 1) < 0.1
+    same = (aspect for aspect in known if is_usual and abs(ratio(aspect) - job.width / job.height) < 1e-9)
     return next(same, f"{job.width}:{job.height}")
 
 

@@ -65,12 +65,16 @@ DOWNLOADS = 4
 
 
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a handle says: the vendor's id of a run, its model, when it began (Unix time), and where to ask."""
+    """What a handle says: the vendor's id of a run, its model, when it began (Unix time), and where to ask.
+
+    `cost` is USD, where the vendor says it as soon as it takes a job on.
+    """
 
     id: str
     model: str
     began: float
     urls: dict[str, str] = {}
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,7 @@ class HostedProvider(Provider, ABC):
 
     def cost(self, run: Run, reply: Reply) -> float | None:
         """USD that a result says it cost. Overridden where it does. May raise anything: the picture is safe by then."""
-        return None
+        return run.cost
 
     def lacks(self, model: Model, job: ImageJob) -> str | None:
         """What is not there for a model to do a job. Overridden where that depends on the server."""
@@ -236,7 +240,7 @@ class HostedProvider(Provider, ABC):
         order = await self._order(assignment, found)
         reply = await self._submit(self.submission(order))
         run = self.run_of(reply, order)
-        if run is None or not all(map(self._may_be_asked, run.urls.values())):
+        if run is None or not all(map(self.may_be_asked, run.urls.values())):
             raise Ambiguous(f"{self.name} took the job and did not say where it can be found")
         return msgspec.json.encode(run).decode()
 
@@ -385,7 +389,7 @@ class HostedProvider(Provider, ABC):
             return None
 
     async def _answer(self, request: Request, seconds: float) -> Answer:
-        if not self._may_be_asked(request.url):
+        if not self.may_be_asked(request.url):
             raise NotAccepted(f"{self.name} directs to a host that is not its own")
         content = await asyncio.to_thread(msgspec.json.encode, request.body) if request.body is not None else None
         headers = dict(request.headers)
@@ -393,7 +397,7 @@ class HostedProvider(Provider, ABC):
             headers[self.key_header] = self.key_prefix + self.account.key
         return await self.wire.exchange(request.method, request.url, content=content, headers=headers, seconds=seconds)
 
-    def _may_be_asked(self, url: str) -> bool:
+    def may_be_asked(self, url: str) -> bool:
         """Whether a URL, which a vendor may have sent, is one that gets the key."""
         whole = self._absolute(url)
         if whole is None or self._is_own(url):
