@@ -1,6 +1,8 @@
 """The documentation points at what is there, and leaves no package out."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,3 +128,8 @@ def test_pictures_are_small_enough_for_a_page():
     pictures = list((ROOT / "docs/images").glob("*.jpg"))
     assert pictures
     assert [name(picture) for picture in pictures if picture.stat().st_size > 700_000] == []
+
+
+def test_the_tables_of_providers_are_those_of_the_catalogs():
+    made = subprocess.run([sys.executable, ROOT / "docs/make_providers.py", "--check"], check=False)
+    assert made.returncode == 0, "run script/providers"

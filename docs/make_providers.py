@@ -1,0 +1,134 @@
+"""Writes the tables of `docs/providers.md` from the catalogs of the vendors.
+
+Usage: python docs/make_providers.py [--check]; with --check nothing is written, and the exit code is 1 if the page is
+not what would be.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from palio.contract.image.job import Operation
+from palio.providers.catalog.model import Model, Number, Price, Unit
+from palio.providers.catalog.reading import Catalog, read_catalog
+from palio.providers.registry import VENDORS
+
+PAGE = Path(__file__).with_name("providers.md")
+BEGIN, END = "<!-- made from the catalogs by script/providers -->", "<!-- end -->"
+FAMILIES = {
+    "flux1": "Flux 1",
+    "flux1-kontext": "Flux 1 Kontext",
+    "flux2": "Flux 2",
+    "sdxl": "SDXL",
+    "sd1": "SD 1.x",
+    "zImage": "Z-Image",
+    "qwen": "Qwen-Image",
+    "seedream": "Seedream",
+    "grok": "Grok Imagine",
+}
+VERBS = {Operation.create: "create", Operation.edit: "edit", Operation.variant: "vary"}
+UNITS = {Unit.image: "", Unit.megapixel: "/MP", Unit.step: "/step"}
+
+
+def main() -> int:
+    """Write the page, or look whether it is up to date."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page = before + BEGIN + "\n\n" + "\n".join(tables()) + "\n" + END + after
+    if "--check" in sys.argv:
+        return int(page != PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+def tables() -> Iterator[str]:
+    """Who serves which family from what price, and then every model of each family."""
+    catalogs = {kind: read_catalog(kind) for kind in sorted(VENDORS)}
+    yield f"| family | {' | '.join(catalogs)} |"
+    yield "|---" * (len(catalogs) + 1) + "|"
+    for family, title in FAMILIES.items():
+        cells = [cheapest(models_of(catalog, family)) for catalog in catalogs.values()]
+        yield f"| [{title}](#{title.lower().replace(' ', '-').replace('.', '')}) | {' | '.join(cells)} |"
+    for family, title in FAMILIES.items():
+        yield from ("", f"### {title}", "")
+        yield "| provider | model | for | does | price | sizes | seed | negative | steps | guidance | LoRAs | images |"
+        yield "|---" * 12 + "|"
+        for kind, catalog in catalogs.items():
+            yield from (row(kind, model) for model in models_of(catalog, family))
+
+
+def row(kind: str, model: Model) -> str:
+    """A model in one line."""
+    cells = [
+        kind,
+        f"`{model.id}`",
+        ", ".join(members(model)),
+        ", ".join(VERBS[operation] for operation in model.operations),
+        price(model.price),
+        sizes(model),
+        "yes" if model.seed else "-",
+        "yes" if model.negative_prompt else "-",
+        bounds(model, "steps", model.steps),
+        bounds(model, "guidance", model.guidance),
+        str(model.loras.most) if model.loras else "-",
+        f"{model.images.least}-{model.images.most}" if model.images else "-",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def models_of(catalog: Catalog, family: str) -> Sequence[Model]:
+    """A vendor's models of a family."""
+    return [model for model in catalog.models if model.family == family]
+
+
+def cheapest(models: Sequence[Model]) -> str:
+    """From what price a family is to be had; empty if it is not."""
+    if not models:
+        return ""
+    prices = [model.price for model in models if model.price is not None]
+    return f"from {price(min(prices, key=lambda one: one.usd))}" if prices else "yes"
+
+
+def price(one: Price | None) -> str:
+    """A price in a few characters."""
+    if one is None:
+        return "not known"
+    if one.usd == 0:
+        return "free"
+    first = f"${one.first:g} + " if one.first is not None else ""
+    reference = f" + ${one.reference:g}/image" if one.reference else ""
+    return f"{first}${one.usd:g}{UNITS[one.unit]}{reference}"
+
+
+def members(model: Model) -> Iterator[str]:
+    """What a job calls the model."""
+    versions = [str(value) for values in model.chosen_by.values() for value in values]
+    for member in model.members:
+        name = "any checkpoint" if member == "*" else f"`{member}`"
+        yield f"{name} {'/'.join(versions)}" if versions else name
+
+
+def sizes(model: Model) -> str:
+    """The sides or the ratios that a model makes."""
+    if model.aspect is not None:
+        return f"{len(model.aspect.known)} ratios"
+    if model.size is None:
+        return "the source's"
+    size = model.size
+    multiple = f", /{size.multiple}" if size.multiple > 1 else ""
+    rounded = ", rounded" if size.rounds else ""
+    scaled = ", scaled" if size.scales else ""
+    return f"{size.least}-{size.most}{multiple}{rounded}{scaled}"
+
+
+def bounds(model: Model, name: str, number: Number | None) -> str:
+    """The values of a number that a job may ask for."""
+    if number is not None:
+        return f"{number.least:g}-{number.most:g}"
+    if name in model.ignores:
+        return "any"
+    return "/".join(f"{value:g}" for value in model.always.get(name, ()) if not isinstance(value, str)) or "-"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

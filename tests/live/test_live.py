@@ -1,0 +1,49 @@
+"""Vendors themselves, one cheap image each, paid with the keys in the environment. Run by `script/live` alone."""
+
+import os
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.conftest import running
+
+from palio.providers.registry import VENDORS
+
+PROMPT = "a tin robot in the rain"
+CHEAP = {
+    "bfl": {"engine": "flux2", "model": "klein", "operation": "createImage", "steps": 4, "cfgScale": 1},
+    "comfyui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
+    "fal": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
+}
+"""What is asked of each kind."""
+ADDRESS = "PALIO_LIVE_COMFYUI"
+"""The variable that holds the address of a ComfyUI server, which needs no key."""
+
+
+def test_every_kind_has_something_cheap():
+    assert set(CHEAP) == set(VENDORS)
+
+
+@pytest.mark.parametrize("kind", sorted(CHEAP))
+def test_a_vendor_makes_an_image(kind: str, tmp_path: Path):
+    # Given the vendor as the only provider
+    variable = VENDORS[kind].key_variable or ADDRESS
+    if not (value := os.environ.get(variable, "").strip()):
+        pytest.skip(f"{variable} is not set")
+    address = f'base_url = "{value}"' if variable == ADDRESS else ""
+    config = f'sketch = false\nvendors_by_key = false\n[providers.live]\nkind = "{kind}"\n{address}\n'
+    keys = {} if variable == ADDRESS else {variable: value}
+
+    # When an image is asked for
+    with running(tmp_path, config, **keys) as server, server.client() as client:
+        step = {"$type": "imageGen", "input": {"prompt": PROMPT, "width": 512, "height": 512, **CHEAP[kind]}}
+        reply = client.post("/v2/consumer/workflows", json={"steps": [step]}, params={"wait": 100})
+        done = reply.json()["steps"][0]
+
+        # Then it comes
+        assert done["status"] == "succeeded", done
+        file = client.get(done["output"]["images"][0]["url"], follow_redirects=True)
+    with Image.open(BytesIO(file.content)) as image:
+        assert image.size == (512, 512)
+    print(done["jobs"][0]["attempts"])
