@@ -15,6 +15,7 @@ from palio.providers.comfyui.provider import ComfyUI
 from palio.providers.fal import Fal
 from palio.providers.hosted.provider import Account, Fetch, HostedProvider, Limits
 from palio.providers.http import HttpOptions, HttpProvider
+from palio.providers.replicate import Replicate
 from palio.providers.scripted import Scripted
 from palio.providers.sketch.provider import SketchProvider
 from palio.providers.wire import api_key
@@ -24,7 +25,9 @@ T = TypeVar("T")
 
 Build = Callable[[str, ProviderSettings, Fetch], Provider]
 
-VENDORS: Mapping[str, type[HostedProvider]] = {vendor.kind: vendor for vendor in (BlackForestLabs, ComfyUI, Fal)}
+VENDORS: Mapping[str, type[HostedProvider]] = {
+    vendor.kind: vendor for vendor in (BlackForestLabs, ComfyUI, Fal, Replicate)
+}
 """The vendors with a catalog, by kind."""
 
 

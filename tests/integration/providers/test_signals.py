@@ -7,6 +7,7 @@ import pytest
 from tests.integration.providers.bfl import BFL
 from tests.integration.providers.comfyui import COMFYUI
 from tests.integration.providers.fal import FAL
+from tests.integration.providers.replicate import REPLICATE
 from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignment, follow, provider, run
 from tests.standins.server import KEY, Drips, Drops, Hangs, Page, Says, StandIn, Truncates, serving
 
@@ -25,7 +26,7 @@ from palio.providers.hosted.signals import HTTP, Phase, Reply
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
 
-UNDER_TEST = (FAL, COMFYUI, BFL)
+UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE)
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
 PROBLEM = {"detail": "x"}

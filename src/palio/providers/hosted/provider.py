@@ -103,11 +103,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a vendor is waited for, in seconds; an operator may choose otherwise.
 
     `timeout` is for an answer, to its last byte, and twice that for what carries pictures. `patience` is for how long
-    nothing need be heard of a run before it is given up.
+    nothing need be heard of a run before it is given up, `deadline` for how long one may go on at a vendor that stops
+    runs by itself.
     """
 
     timeout: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30.0
     patience: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 120.0
+    deadline: Annotated[float, msgspec.Meta(ge=5, le=86400)] = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,10 @@ class HostedProvider(Provider, ABC):
         """USD that a result says it cost. Overridden where it does. May raise anything: the picture is safe by then."""
         return run.cost
 
+    def pause(self, reply: Reply) -> float | None:
+        """Seconds that the vendor wants to be left alone. Overridden where it says so elsewhere than in Retry-After."""
+        return retry_after(reply.headers)
+
     def lacks(self, model: Model, job: ImageJob) -> str | None:
         """What is not there for a model to do a job. Overridden where that depends on the server."""
         return None
@@ -252,7 +258,7 @@ class HostedProvider(Provider, ABC):
             if verdict is Verdict.go_on:
                 break
             yield self.progress(reply)
-            await asyncio.sleep(gap(time() - run.began, retry_after(reply.headers), self._random))
+            await asyncio.sleep(gap(time() - run.began, self.pause(reply), self._random))
         if (collection := self.collection(run, reply)) is not None:
             reply = await self._collect(collection)
         model = self.account.catalog.model(run.model)
@@ -283,7 +289,7 @@ class HostedProvider(Provider, ABC):
         if isinstance(judgement, Verdict):
             return judgement
         if judgement is RateLimited:
-            raise RateLimited(self.told(reply), retry_after(reply.headers))
+            raise RateLimited(self.told(reply), self.pause(reply))
         raise judgement(self.told(reply))
 
     def told(self, reply: Reply) -> str:
@@ -318,7 +324,7 @@ class HostedProvider(Provider, ABC):
             # What was done a moment ago may still be on its way to where results are kept.
             if monotonic() > until:
                 raise Ambiguous(f"{self.name} says that the run is done and does not hand over the result")
-            await asyncio.sleep(gap(0.0, retry_after(reply.headers), self._random))
+            await asyncio.sleep(gap(0.0, self.pause(reply), self._random))
 
     async def _ask(self, request: Request, phase: Phase) -> tuple[Reply, Verdict]:
         """What the vendor says of a run, asking again while that is nothing, for as long as there is patience."""
@@ -334,7 +340,7 @@ class HostedProvider(Provider, ABC):
                 verdict = self.judged(phase, reply)
                 if verdict is not Verdict.insist:
                     return reply, verdict
-                heard, asked_for = self.told(reply), retry_after(reply.headers)
+                heard, asked_for = self.told(reply), self.pause(reply)
             if (left := until - monotonic()) <= 0:
                 # A run that costs nothing may simply be begun elsewhere.
                 kind = RunFailed if self.free else Ambiguous
