@@ -164,8 +164,8 @@ async def test_a_submission_without_a_whole_answer_is_ambiguous_and_sent_once(
 async def test_trouble_on_the_way_costs_no_run(
     vendor: Vendor, stand_in: StandIn, phase: str, fault, monkeypatch: pytest.MonkeyPatch
 ):
-    stand_in.order(phase, fault, fault)
-    made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "timeout": 0.5})
+    stand_in.order(phase, fault)
+    made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "timeout": 0.3})
     assert (await run(made, vendor.job)).data
     await made.close()
     assert len(stand_in.started) == 1
