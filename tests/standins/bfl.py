@@ -38,7 +38,7 @@ class BlackForestLabs(StandIn):
     def __init__(self) -> None:
         super().__init__()
         self.tasks: dict[str, Task] = {}
-        self.running = 1
+        self.running = 0
         self.cost: Any = 3
 
     def phase(self, call: Call) -> str:

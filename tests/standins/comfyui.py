@@ -135,7 +135,7 @@ class ComfyUI(StandIn):
 
     is_old: bool = False
     queued: int = 0
-    running: int = 1
+    running: int = 0
     fails: dict[str, Any] | None = None
     prompts: dict[str, Prompt] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)

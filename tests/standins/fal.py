@@ -41,7 +41,7 @@ class Fal(StandIn):
     def __init__(self) -> None:
         super().__init__()
         self.requests: dict[str, Request] = {}
-        self.queued, self.running = 0, 1
+        self.queued, self.running = 0, 0
         """How many times a request is said to be in the queue, and then under way."""
         self.fails: Says | None = None
         """How the result of every further request ends."""

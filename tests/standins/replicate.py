@@ -49,7 +49,7 @@ class Replicate(StandIn):
     def __init__(self) -> None:
         super().__init__()
         self.predictions: dict[str, Prediction] = {}
-        self.queued, self.running = 0, 1
+        self.queued, self.running = 0, 0
         self.fails: dict[str, Any] | None = None
 
     def phase(self, call: Call) -> str:

@@ -75,7 +75,7 @@ class Truncates:
 class Drips:
     """Does what was asked, and answers byte by byte."""
 
-    seconds: float = 0.05
+    seconds: float = 0.02
     """Between two bytes."""
 
 

@@ -11,7 +11,8 @@ from typing import ClassVar
 import httpx
 
 from palio.providers.base import Progress
-from palio.providers.hosted.provider import HostedProvider, Order, Request, Run
+from palio.providers.hosted.orders import Order, Request, Run
+from palio.providers.hosted.provider import HostedProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, has, says
 
 USD_OF_CREDIT = 0.01

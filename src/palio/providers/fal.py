@@ -12,7 +12,8 @@ from time import time
 from typing import ClassVar
 
 from palio.providers.base import Progress
-from palio.providers.hosted.provider import HostedProvider, Order, Request, Run
+from palio.providers.hosted.orders import Order, Request, Run
+from palio.providers.hosted.provider import HostedProvider
 from palio.providers.hosted.signals import (
     FOLLOWING,
     SUCCESS,

@@ -13,7 +13,8 @@ from palio.providers.catalog.fitting import short_name
 from palio.providers.catalog.reading import read_catalog
 from palio.providers.comfyui.provider import ComfyUI
 from palio.providers.fal import Fal
-from palio.providers.hosted.provider import Account, Fetch, HostedProvider, Limits
+from palio.providers.hosted.account import Account, Fetch, Limits
+from palio.providers.hosted.provider import HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
 from palio.providers.replicate import Replicate
 from palio.providers.scripted import Scripted
@@ -77,7 +78,12 @@ def _hosted(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
     return vendor(account)
 
 
-KINDS: Mapping[str, Build] = {"http": _http, "scripted": _scripted, "sketch": _sketch, **dict.fromkeys(VENDORS, _hosted)}
+KINDS: Mapping[str, Build] = {
+    "http": _http,
+    "scripted": _scripted,
+    "sketch": _sketch,
+    **dict.fromkeys(VENDORS, _hosted),
+}
 
 
 def configured(settings: Settings, fetch: Fetch) -> dict[str, Provider]:

@@ -13,7 +13,8 @@ from typing import ClassVar
 
 from palio.contract.json import JsonObject
 from palio.providers.base import Progress
-from palio.providers.hosted.provider import HostedProvider, Order, Request, Run
+from palio.providers.hosted.orders import Order, Request, Run
+from palio.providers.hosted.provider import HostedProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, Test, has, matches, says
 
 _MODERATED = r"nsfw|flagged as sensitive|content policy|\bE005\b"

@@ -207,7 +207,7 @@ def api_key(table: str, variable: str | None) -> str | None:
         return None
     key = os.environ.get(variable, "").strip()
     if not key:
-        raise SetupError(f"[{table}]: the environment variable {variable} that api_key_env names is not set")
+        raise SetupError(f"[{table}]: the environment variable {variable}, which is to hold the key, is not set")
     if not re.fullmatch(r"[!-~]+", key):
         raise SetupError(f"[{table}]: the key in {variable} has characters that a key cannot have")
     return key

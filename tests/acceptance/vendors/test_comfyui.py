@@ -56,7 +56,7 @@ NOT_THERE = {"flux1-dev-fp8", "flux1-schnell"}
 
 @pytest.fixture(scope="module")
 def comfyui() -> Iterator[ComfyUI]:
-    with serving(stand_in := ComfyUI(running=0)):
+    with serving(stand_in := ComfyUI()):
         yield stand_in
 
 

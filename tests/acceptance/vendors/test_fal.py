@@ -99,9 +99,7 @@ FAMILIES = sorted({model.family for model in read_catalog("fal").models})
 
 @pytest.fixture(scope="module")
 def fal() -> Iterator[Fal]:
-    stand_in = Fal()
-    stand_in.queued = stand_in.running = 0
-    with serving(stand_in):
+    with serving(stand_in := Fal()):
         yield stand_in
 
 

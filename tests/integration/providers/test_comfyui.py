@@ -15,7 +15,7 @@ ANOTHER = "0193f3a1b2c4012345678900000000ff"
 
 @pytest.fixture
 def comfyui() -> Iterator[ComfyUI]:
-    with serving(stand_in := ComfyUI()):
+    with serving(stand_in := ComfyUI(running=1)):
         yield stand_in
 
 

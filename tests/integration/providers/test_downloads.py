@@ -25,9 +25,7 @@ class Elsewhere(StandIn):
 
 @pytest.fixture
 def fal() -> Iterator[Fal]:
-    stand_in = Fal()
-    stand_in.running = 0
-    with serving(stand_in):
+    with serving(stand_in := Fal()):
         yield stand_in
 
 

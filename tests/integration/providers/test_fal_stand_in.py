@@ -14,7 +14,7 @@ ENDPOINT = "fal-ai/flux/dev"
 @pytest.fixture
 def fal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fal]:
     with serving(stand_in := Fal()):
-        stand_in.queued = 1
+        stand_in.queued = stand_in.running = 1
         # The client has no setting for an address without TLS.
         monkeypatch.setattr(fal_client.client, "QUEUE_URL_FORMAT", f"{stand_in.url}/")
         yield stand_in

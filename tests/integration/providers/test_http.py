@@ -415,7 +415,11 @@ class TestConfiguration:
     def test_what_is_wrong_is_told_with_the_table(self, table, message):
         settings = Settings.model_validate({"sketch": False, "providers": {"mine": {"kind": "http", **table}}})
         with pytest.raises(SetupError, match=message):
-            configured(settings)
+            configured(settings, nothing_is_fetched)
+
+
+async def nothing_is_fetched(url: str, max_bytes: int) -> bytes:
+    raise AssertionError(url)
 
 
 async def test_the_stand_in_answers_whoever_asks_it(server):

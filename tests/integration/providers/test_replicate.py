@@ -18,6 +18,7 @@ SCHNELL = "black-forest-labs/flux-schnell"
 @pytest.fixture
 def stand_in() -> Iterator[Replicate]:
     with serving(made := Replicate()):
+        made.running = 1
         yield made
 
 

@@ -35,9 +35,18 @@ def provider(stand_in: StandIn, kind: str, monkeypatch: pytest.MonkeyPatch, **ta
     monkeypatch.setenv("KEY_OF_THE_VENDOR", KEY)
     own = {"kind": kind, "base_url": stand_in.url, "api_key_env": "KEY_OF_THE_VENDOR"}
     tables = {"here": {**own, "timeout": 5.0, "patience": 5.0, **table}}
-    made = configured(Settings(providers=tables, sketch=False), Fetcher(FetchPolicy()).fetch)["here"]
+    made = configured(Settings(providers=tables, sketch=False), fetch)["here"]
     assert isinstance(made, HostedProvider)
     return made
+
+
+async def fetch(url: str, max_bytes: int) -> bytes:
+    """As the server does it, where something is fetched at all."""
+    fetcher = Fetcher(FetchPolicy())
+    try:
+        return await fetcher.fetch(url, max_bytes)
+    finally:
+        await fetcher.close()
 
 
 def assignment(job: ImageJob, attempt_id: str = ATTEMPT) -> Assignment:

@@ -36,7 +36,7 @@ def test_a_vendor_that_has_a_table_is_there_once(monkeypatch: pytest.MonkeyPatch
 
 def test_without_a_key_a_vendor_is_not_there_and_a_table_for_it_is_an_error():
     assert set(configured(Settings(), fetch)) == {"sketch"}
-    with pytest.raises(SetupError, match=r"\[providers\.fal\]: the environment variable FAL_KEY .*is not set"):
+    with pytest.raises(SetupError, match=r"\[providers\.fal\]: the environment variable FAL_KEY, .*is not set"):
         configured(Settings(providers={"fal": {"kind": "fal"}}), fetch)
     with pytest.raises(SetupError, match="the environment variable MY_KEY"):
         configured(Settings(providers={"fal": {"kind": "fal", "api_key_env": "MY_KEY"}}), fetch)

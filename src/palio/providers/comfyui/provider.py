@@ -25,7 +25,9 @@ from palio.providers.catalog.model import Model
 from palio.providers.comfyui.installed import Installed
 from palio.providers.comfyui.parts import LoraFile
 from palio.providers.comfyui.recipes import Plan, graph_of
-from palio.providers.hosted.provider import Account, HostedProvider, Order, Request, Run
+from palio.providers.hosted.account import Account
+from palio.providers.hosted.orders import Order, Request, Run
+from palio.providers.hosted.provider import HostedProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, Test, has
 
 log = logging.getLogger(__name__)

@@ -14,11 +14,10 @@ import asyncio
 import binascii
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
 from random import Random
 from time import monotonic, time
-from typing import Annotated, ClassVar, TypeAlias
+from typing import ClassVar
 
 import httpx
 import msgspec
@@ -45,7 +44,8 @@ from palio.providers.base import (
 )
 from palio.providers.catalog.fitting import Fit
 from palio.providers.catalog.model import Model
-from palio.providers.catalog.reading import Catalog
+from palio.providers.hosted.account import Account
+from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.pace import gap
 from palio.providers.hosted.payload import data_url, payload_of
 from palio.providers.hosted.pictures import fitted, is_black
@@ -54,78 +54,11 @@ from palio.providers.wire import MAX_ANSWER_BYTES, Answer, Wire, pauses, retry_a
 
 log = logging.getLogger(__name__)
 
-Fetch: TypeAlias = Callable[[str, int], Awaitable[bytes]]
-"""Fetches a public URL of at most so many bytes, guarded as users' URLs are. Raises PalioError."""
-
 MAX_IMAGE_BYTES = 64 * 1024 * 1024
 MAX_SENT_BYTES = 64 * 1024 * 1024
 """Of all pictures of a job together."""
 DOWNLOADS = 4
 """Tries to download a picture that was made, and is probably paid."""
-
-
-class Run(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a handle says: the vendor's id of a run, its model, when it began (Unix time), and where to ask.
-
-    `cost` is USD, where the vendor says it as soon as it takes a job on.
-    """
-
-    id: str
-    model: str
-    began: float
-    urls: dict[str, str] = {}
-    cost: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A job on its way out: the model that fits it, and the payload made for that."""
-
-    attempt_id: str
-    job: ImageJob
-    model: Model
-    payload: JsonObject
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request. `url` is relative to `base_url`, or absolute."""
-
-    method: str
-    url: str
-    body: JsonObject | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    about: str = ""
-    """The run that is asked about, where the answer is about others too."""
-
-
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long a vendor is waited for, in seconds; an operator may choose otherwise.
-
-    `timeout` is for an answer, to its last byte, and twice that for what carries pictures. `patience` is for how long
-    nothing need be heard of a run before it is given up, `deadline` for how long one may go on at a vendor that stops
-    runs by itself.
-    """
-
-    timeout: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30.0
-    patience: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 120.0
-    deadline: Annotated[float, msgspec.Meta(ge=5, le=86400)] = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What an operator chose for a provider. `price` is USD per image and replaces that of the catalog."""
-
-    name: str
-    concurrency: int
-    base_url: str
-    key: str | None = field(repr=False)
-    catalog: Catalog
-    fetch: Fetch
-    price: float | None = None
-    limits: Limits = field(default_factory=Limits)
-    files: Mapping[str, str] = field(default_factory=dict)
-    """The names of files with weights at a server of one's own, by what an AIR comes to: `civitai:4384@128713`."""
 
 
 class HostedProvider(Provider, ABC):

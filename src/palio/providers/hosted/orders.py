@@ -1,0 +1,45 @@
+"""What goes to a vendor, and what is kept of a run there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from palio.contract.image.job import ImageJob
+from palio.contract.json import JsonObject
+from palio.providers.catalog.model import Model
+
+
+class Run(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a handle says: the vendor's id of a run, its model, when it began (Unix time), and where to ask.
+
+    `cost` is USD, where the vendor says it as soon as it takes a job on.
+    """
+
+    id: str
+    model: str
+    began: float
+    urls: dict[str, str] = {}
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job on its way out: the model that fits it, and the payload made for that."""
+
+    attempt_id: str
+    job: ImageJob
+    model: Model
+    payload: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `url` is relative to `base_url`, or absolute."""
+
+    method: str
+    url: str
+    body: JsonObject | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    about: str = ""
+    """The run that is asked about, where the answer is about others too."""
