@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.integration.providers.vendors import ATTEMPT, PROMPT, assignment, follow, job, provider
 from tests.standins.comfyui import ComfyUI
-from tests.standins.server import Drops, Page, serving
+from tests.standins.server import Drops, Page, Says, serving
 
 from palio.providers.base import Ambiguous, Offer, RunFailed, Unable
 from palio.providers.comfyui.provider import ComfyUI as Provider
@@ -138,3 +138,12 @@ async def test_the_same_picture_is_uploaded_under_the_same_name(comfyui: ComfyUI
     await here.start(assignment(edit, ANOTHER))
     assert len(comfyui.called("upload")) == 2
     assert len(comfyui.uploads) == 1
+
+
+async def test_a_queue_full_of_other_peoples_graphs_is_read(comfyui: ComfyUI, here: Provider):
+    given = assignment(job(engine="z-image"))
+    handle = await here.start(given)
+    others = [[nth, f"x{nth}", {"1": {"class_type": "x" * 4096, "inputs": {}}}, {}, []] for nth in range(500)]
+    comfyui.order("poll", Says(200, {"queue_running": [], "queue_pending": [*others, [900, PROMPT, {}, {}, []]]}))
+    seen, _ = await follow(here, handle, given)
+    assert seen[0].ahead == 500

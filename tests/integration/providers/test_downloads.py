@@ -91,6 +91,14 @@ async def test_a_picture_that_was_blacked_out_was_refused(fal: Fal, monkeypatch:
     await here.close()
 
 
+async def test_a_refusal_says_by_what_it_was_known(fal: Fal, monkeypatch: pytest.MonkeyPatch):
+    fal.says = {"has_nsfw_concepts": [True]}
+    here = provider(fal, "fal", monkeypatch)
+    with pytest.raises(Refused, match="has_nsfw_concepts"):
+        await run(here, FAL.job)
+    await here.close()
+
+
 async def test_a_picture_may_come_inside_the_answer(fal: Fal, monkeypatch: pytest.MonkeyPatch):
     fal.says = shown("data:image/png;base64," + base64.b64encode(png(8, 8)).decode())
     here = provider(fal, "fal", monkeypatch)

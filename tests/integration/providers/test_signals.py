@@ -22,7 +22,7 @@ from palio.providers.base import (
     RunFailed,
     Unfunded,
 )
-from palio.providers.hosted.signals import HTTP, Phase, Reply
+from palio.providers.hosted.signals import HTTP, Phase, Reply, row_in
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
 
@@ -75,11 +75,10 @@ def name_of(value: object) -> str:
 
 
 def row_of(vendor: Vendor, sample: Sample) -> str:
-    """The first row that is about a sample."""
+    """The row that is about a sample."""
     says = sample.says
     reply = Reply(Answer(says.status, httpx.Headers(says.headers), says.content), PROMPT)
-    rows = (*VENDORS[vendor.kind].signals, *HTTP)
-    return next((row.name for row in rows if row.matches(sample.phase, reply)), "")
+    return row_in(VENDORS[vendor.kind].signals, sample.phase, reply).name
 
 
 async def outcome(vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> type[ProviderError] | None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palio.providers.base import Incapable, NotAccepted, ProviderError, RateLimited, Refused, RunFailed
-from palio.providers.hosted.signals import Meaning, Phase, Reply, Verdict, has, judge, matches, meaning_in, says
+from palio.providers.hosted.signals import Meaning, Phase, Reply, Verdict, has, judge, matches, row_in, says
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
 
@@ -50,14 +50,14 @@ def test_a_submission_is_never_repeated_by_waiting():
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=lambda vendor: vendor.kind)
 @given(status=st.integers(100, 599), body=st.binary(max_size=20) | JSON, phase=st.sampled_from(Phase))
 def test_no_answer_is_without_a_meaning(vendor, status: int, body: object, phase: Phase):
-    judge(phase, meaning_in(vendor.signals, phase, reply(status, body)))
+    judge(phase, row_in(vendor.signals, phase, reply(status, body)).meaning)
 
 
 @pytest.mark.parametrize(
     ("status", "ends"), [(400, Incapable), (404, Incapable), (429, RateLimited), (500, NotAccepted), (503, NotAccepted)]
 )
 def test_statuses_mean_what_they_do_in_http(status: int, ends: type[ProviderError]):
-    assert judge(Phase.submit, meaning_in((), Phase.submit, reply(status, {}))) is ends
+    assert judge(Phase.submit, row_in((), Phase.submit, reply(status, {})).meaning) is ends
 
 
 def test_a_reply_is_read_without_stumbling():

@@ -49,7 +49,7 @@ from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.pace import gap
 from palio.providers.hosted.payload import data_url, payload_of
 from palio.providers.hosted.pictures import fitted, is_black
-from palio.providers.hosted.signals import Phase, Reply, Signal, Verdict, judge, meaning_in
+from palio.providers.hosted.signals import Phase, Reply, Signal, Verdict, judge, row_in
 from palio.providers.wire import MAX_ANSWER_BYTES, Answer, Wire, pauses, retry_after
 
 log = logging.getLogger(__name__)
@@ -218,12 +218,14 @@ class HostedProvider(Provider, ABC):
 
     def judged(self, phase: Phase, reply: Reply) -> Verdict:
         """What follows from an answer. Raises the error that it is, with what the vendor said."""
-        judgement = judge(phase, meaning_in(self.signals, phase, reply))
+        row = row_in(self.signals, phase, reply)
+        judgement = judge(phase, row.meaning)
         if isinstance(judgement, Verdict):
             return judgement
+        told = f"{self.told(reply)} ({row.name})"
         if judgement is RateLimited:
-            raise RateLimited(self.told(reply), self.pause(reply))
-        raise judgement(self.told(reply))
+            raise RateLimited(told, self.pause(reply))
+        raise judgement(told)
 
     def told(self, reply: Reply) -> str:
         """What an answer says, for people. Overridden where the vendor says it in a way of its own."""
@@ -313,8 +315,7 @@ class HostedProvider(Provider, ABC):
             case 200:
                 return answer.body
             case 301 | 302 | 303 | 307 | 308:
-                location = str(httpx.URL(url).join(answer.headers.get("Location", "")))
-                return await self.account.fetch(location, MAX_IMAGE_BYTES)
+                return await self.account.fetch(answer.headers.get("Location", ""), MAX_IMAGE_BYTES)
             case 404 | 410:
                 raise Lost(f"the picture is no longer there: {self.wire.told(answer)}")
             case _:
@@ -334,7 +335,14 @@ class HostedProvider(Provider, ABC):
         headers = dict(request.headers)
         if self.account.key and not self._is_own(request.url):
             headers[self.key_header] = self.key_prefix + self.account.key
-        return await self.wire.exchange(request.method, request.url, content=content, headers=headers, seconds=seconds)
+        return await self.wire.exchange(
+            request.method,
+            request.url,
+            content=content,
+            headers=headers,
+            seconds=seconds,
+            max_bytes=self.max_answer_bytes,
+        )
 
     def may_be_asked(self, url: str) -> bool:
         """Whether a URL, which a vendor may have sent, is one that gets the key."""

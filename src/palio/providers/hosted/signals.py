@@ -144,7 +144,8 @@ HTTP: Final[Sequence[Signal]] = (
     Signal("502 or 504", Meaning.unanswered, {502, 504}),
     Signal("any other 5xx", Meaning.overloaded, range(500, 600)),
 )
-"""What statuses mean wherever a vendor's own rows say nothing else. Any other answer is unreadable."""
+"""What statuses mean wherever a vendor's own rows say nothing else."""
+UNREADABLE: Final = Signal("no answer that is known", Meaning.unreadable, ANY_STATUS)
 
 
 class Verdict(StrEnum):
@@ -225,10 +226,9 @@ def judge(phase: Phase, meaning: Meaning) -> Judgement:
     return _JUDGEMENTS[phase][meaning]
 
 
-def meaning_in(table: Sequence[Signal], phase: Phase, reply: Reply) -> Meaning:
-    """What an answer means by a vendor's table, else by the statuses of HTTP."""
-    rows = (*table, *HTTP)
-    return next((row.meaning for row in rows if row.matches(phase, reply)), Meaning.unreadable)
+def row_in(table: Sequence[Signal], phase: Phase, reply: Reply) -> Signal:
+    """The row that an answer matches: of a vendor's table, else of HTTP's."""
+    return next((row for row in (*table, *HTTP) if row.matches(phase, reply)), UNREADABLE)
 
 
 def says(value: str, *path: str | int) -> Test:
