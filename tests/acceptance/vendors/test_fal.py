@@ -1,13 +1,14 @@
 """fal through a real `palio serve`: every model of its catalog, from an imageGen input to a picture."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from tests.acceptance.vendors.serving import PICTURE, make, serving_vendor
 from tests.conftest import Server
 from tests.standins.fal import Fal
-from tests.standins.server import serving
+from tests.standins.server import KEY, Says, serving
 
 from palio.providers.catalog.reading import read_catalog
 
@@ -141,3 +142,21 @@ def test_a_job_that_no_model_can_do_as_asked_is_declined_with_the_reason(server:
     declined = make(server, {"steps": {**KLEIN, "cfgScale": 1}, "sampler": {**FLUX1, "sampleMethod": "lcm"}})
     assert "fal-ai/flux-2/klein/4b takes steps from 4 to 8, not 20" in str(declined["steps"])
     assert "fal-ai/flux/dev has sampler euler only, not lcm" in str(declined["sampler"])
+
+
+def test_the_key_is_in_no_reply_and_in_no_log(tmp_path: Path):
+    # Given a vendor that refuses the key and repeats it
+    with serving(stand_in := Fal()), serving_vendor(tmp_path, "fal", stand_in, "FAL_KEY") as server:
+        stand_in.order("submit", Says(401, {"detail": f"the key {KEY} is not good"}))
+
+        # When a job is tried there
+        with server.client() as client:
+            body = {"steps": [{"$type": "imageGen", "input": {"prompt": "a kite", **FLUX1}}]}
+            reply = client.post("/v2/consumer/workflows", json=body, params={"wait": 10})
+            said = client.get(f"/v2/consumer/workflows/{reply.json()['id']}").text
+
+    # Then what is said of it does not hold the key
+    assert stand_in.called("submit")[0].headers["authorization"] == f"Key {KEY}"
+    assert "is not good" in said
+    assert KEY not in said
+    assert KEY not in (tmp_path / "server.log").read_text()
