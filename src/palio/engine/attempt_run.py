@@ -234,9 +234,11 @@ class AttemptRun:
         show_end(job_run.job, self.attempt, AttemptStatus.succeeded, cost=made.cost)
         settlement = Settlement(AttemptStatus.succeeded, settled=made.cost)
         self._is_settled = True
+        state = job_run.run.state()
+        is_last = state.status.is_final  # as it is saved: until that is done, other jobs may change it
         try:
             report = await self._room.ledger.settle(
-                self.attempt.id, settlement, job_run.run.state(), file, kept.sync, rival_of=job_run.contested
+                self.attempt.id, settlement, state, file, kept.sync, rival_of=job_run.contested
             )
         except Exception as error:
             self._is_settled = False
@@ -247,7 +249,9 @@ class AttemptRun:
         if report is not Report.counted:
             raise job_run.run.overtaken(f"job {self.attempt.job_id} was brought to its end by another process")
         self.entry.succeeded(made.cost)
-        job_run.run.tell_if_over()
+        if is_last:
+            # What lost the race may still have to be stopped; who waits for the image need not wait for that.
+            job_run.run.announce()
 
     async def _fail(self, error: ProviderError) -> None:
         """Settle a failed attempt; the kind of failure decides what becomes of its job."""

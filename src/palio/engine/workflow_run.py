@@ -106,10 +106,9 @@ class WorkflowRun:
         self.is_overtaken = True
         return Overtaken(reason)
 
-    def tell_if_over(self) -> None:
-        """Let those who wait know as soon as the end is durable; what lost the race may still have to be stopped."""
-        if self.document.status.is_final:
-            self._announce(self.stored.id)
+    def announce(self) -> None:
+        """Let those who wait know that the end is durable."""
+        self._announce(self.stored.id)
 
     def state(self) -> Workflow:
         """The document, brought in line, about to be saved."""

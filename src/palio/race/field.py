@@ -20,6 +20,9 @@ from palio.race.record import Record
 from palio.race.score import Contender, Start, line_up
 from palio.race.stand import Entrant, Stand
 
+MAX_RECORDS = 10_000
+"""Models of providers that are remembered; beyond that, the one first seen is forgotten."""
+
 MAX_BUDGETS = 10_000
 """Accounts with a budget for hedges; beyond that, budgets are given up and saved up anew."""
 
@@ -128,6 +131,8 @@ class Field:
         key = (offer.provider, offer.model)
         record = self.records.get(key)
         if record is None:
+            if len(self.records) >= MAX_RECORDS:
+                del self.records[next(iter(self.records))]
             record = self.records[key] = Record()
         return record
 

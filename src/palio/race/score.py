@@ -60,8 +60,8 @@ class Contender:
         return self.wait + self.offer.preparation
 
     def chance_within(self, seconds: float) -> float:
-        """The chance that it is done by then."""
-        return self.estimate.within(seconds - self.delay) * self.estimate.success
+        """The chance that a run that does not fail is done by then; who fails is late everywhere, and costs."""
+        return self.estimate.within(seconds - self.delay)
 
 
 @dataclass(frozen=True, slots=True)

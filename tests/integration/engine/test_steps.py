@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.engine.painter import Painter, png
-from tests.integration.engine.running import echo, engine, errors, image, jobs, ref, soon, variant_of
+from tests.integration.engine.running import ACCOUNT, echo, engine, errors, image, jobs, ref, soon, variant_of
 
 from palio.contract.status import Status
 from palio.providers.base import RunFailed
@@ -148,3 +148,12 @@ async def test_what_the_store_says_while_a_workflow_runs_only_moves_forward(tmp_
 
     assert [order.index(status) for status in seen] == sorted(order.index(status) for status in seen)
     assert [job.status for job in jobs(document)] == [S.succeeded] * 4
+
+
+async def test_who_waits_is_not_woken_before_the_last_end_is_durable(tmp_path: Path) -> None:
+    # Given many jobs that end while the ends of others are on their way to the disk
+    async with engine(tmp_path, Painter()) as palio:
+        for _ in range(20):
+            stored = await palio.service.submit(ACCOUNT, {"steps": [image(quantity=4) for _ in range(5)]}, wait=30)
+
+            assert stored.document.status is Status.succeeded
