@@ -77,3 +77,16 @@ def test_starting_stays_cheap():
     code = f"import palio.surfaces.cli, sys; print(sorted({heavy} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+def test_simulate_writes_a_report_and_says_where(palio, tmp_path: Path):
+    result = palio("simulate", "outage", "--jobs", "300", "--out", str(tmp_path / "report"))
+    assert result.out.strip() == str(tmp_path / "report/report.md")
+    assert "| race |" in (tmp_path / "report/report.md").read_text()
+
+
+def test_simulate_names_what_is_wrong_in_a_scenario(palio, tmp_path: Path):
+    (tmp_path / "mine.toml").write_text('title = "Mine"\nprovider = []\n')
+    result = palio("simulate", str(tmp_path / "mine.toml"))
+    assert result.code == 2
+    assert "provider" in result.err
