@@ -3,13 +3,14 @@
 import asyncio
 import re
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.integration.engine.painter import Painter, png
 from tests.integration.engine.running import ACCOUNT, echo, engine, errors, image, jobs, ref, soon, variant_of
 
 from palio.contract.status import Status
-from palio.providers.base import RunFailed
+from palio.providers.base import Assignment, Handle, RunFailed
 
 S = Status
 
@@ -151,8 +152,13 @@ async def test_what_the_store_says_while_a_workflow_runs_only_moves_forward(tmp_
 
 
 async def test_who_waits_is_not_woken_before_the_last_end_is_durable(tmp_path: Path) -> None:
+    class Uneven(Painter):
+        async def start(self, assignment: Assignment) -> Handle:
+            self.pause = Random(self.runs).uniform(0, 0.02)
+            return await super().start(assignment)
+
     # Given many jobs that end while the ends of others are on their way to the disk
-    async with engine(tmp_path, Painter()) as palio:
+    async with engine(tmp_path, Uneven()) as palio:
         for _ in range(20):
             stored = await palio.service.submit(ACCOUNT, {"steps": [image(quantity=4) for _ in range(5)]}, wait=30)
 
