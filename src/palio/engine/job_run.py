@@ -185,7 +185,8 @@ class JobRun:
                 self._verdict = Unmakeable(error.name, str(error))
         self._running = [other for other in self._running if other is not attempt]
         is_final_for_all = isinstance(error, (Refused, InvalidJob)) and judgement.next is not Next.retry
-        if self._verdict is not None and (is_final_for_all or not self._running):
+        # Where another attempt has an image that is being kept, that decides.
+        if self._verdict is not None and self._winner is None and (is_final_for_all or not self._running):
             self._mark_failed(self._verdict)
 
     def is_called_off(self, attempt: AttemptRun) -> bool:
@@ -280,7 +281,7 @@ class JobRun:
             contest.enter()
             await self.run.save()
             return await future
-        except asyncio.CancelledError:
+        except BaseException:
             contest.leave()
             if future.done() and not future.cancelled() and (won := future.result()) is not None:
                 race.gate(won.offer.provider).release()
@@ -327,15 +328,20 @@ class JobRun:
             if attempt.status is AttemptStatus.failed and attempt.error not in _USE_NO_RETRY:
                 self._failed_at.add(attempt.provider)
                 self.retries -= 1
-        open_ = [attempt for attempt in self.earlier if attempt.is_open]
-        resumed = [attempt_run for attempt in open_ if (attempt_run := await self._resume(attempt)) is not None]
+        resumed: list[AttemptRun] = []
+        for attempt in self.earlier:
+            if attempt.is_open and (attempt_run := await self._resume(attempt, waits=not resumed)) is not None:
+                resumed.append(attempt_run)
         if resumed:
             await self._run(*resumed)
         elif self._verdict is not None:
             raise self._verdict
 
-    async def _resume(self, attempt: Attempt) -> AttemptRun | None:
-        """Hold an attempt from now on, and take a place for it; None if nobody can say any more what became of it."""
+    async def _resume(self, attempt: Attempt, *, waits: bool) -> AttemptRun | None:
+        """Hold an attempt from now on, and take a place for it; None if nobody can say any more what became of it.
+
+        The second attempt of a job does not wait for its place: two jobs could wait for what the other one has.
+        """
         room = self.run.room
         try:
             if not await room.ledger.adopt(attempt.id, now() + LEASE):
@@ -351,7 +357,10 @@ class JobRun:
             answer = self._offer(provider)
             offer = answer if isinstance(answer, Offer) else Offer(provider.name, 1.0, attempt.quoted, attempt.model)
             [contender] = room.field.contenders([offer], self.task.work)
-            await self._win_place([Start(contender, 0.0)], may_be_barred=True)
+            if waits:
+                await self._win_place([Start(contender, 0.0)], may_be_barred=True)
+            else:
+                room.field.gate(provider.name).take_over()
         except asyncio.CancelledError:
             if self._is_over_for_all:
                 await stop(self.run, attempt, self.job, attempt.handle)

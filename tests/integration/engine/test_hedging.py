@@ -160,6 +160,22 @@ class TestEnds:
         assert shown(document) == ["slow failed", "other canceled (hedge)"]
         assert len(other.canceled) == 1
 
+    async def test_a_refusal_that_comes_while_the_other_image_is_kept_changes_nothing(self, tmp_path: Path) -> None:
+        slow, other = gone_slow(), rival()
+        async with engine(tmp_path, slow, other) as palio:
+            workflow_id = await self.hedged(palio, slow, other)
+            slow.will_end_with(Refused("no"))
+            other.pause = 0
+            with palio.busy_disk():
+                other.gate.set()
+                await asyncio.sleep(0.1)
+                slow.gate.set()
+                await asyncio.sleep(0.1)
+            document = await settled(palio, workflow_id)
+
+        assert document.status is S.succeeded
+        assert shown(document)[1] == "other succeeded (hedge)"
+
     async def test_two_images_at_once_make_one_winner_and_one_surplus(self, tmp_path: Path) -> None:
         slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
@@ -193,7 +209,8 @@ class TestEnds:
         async with engine(tmp_path, slow, other) as palio:
             workflow_id = await self.hedged(palio, slow, other)
 
-        again = [gone_slow(resumable=True), Painter("other", price=0.0011, resumable=True)]
+        # Given a place fewer than there are runs
+        again = [gone_slow(resumable=True, concurrency=1), Painter("other", price=0.0011, resumable=True)]
         async with engine(tmp_path, *again) as palio:
             document = await settled(palio, workflow_id)
             attempts = await palio.attempts(workflow_id)
