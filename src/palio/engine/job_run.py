@@ -216,12 +216,14 @@ class JobRun:
         if self._running:
             running = self._running[0].entry.running
             return Outlook.of_running(self._rate, running.age, running.contender.estimate.mean)
-        ahead = self._contest.ahead() if self._contest is not None else None
-        first = min(self._starts, key=lambda start: start.contender.delay, default=None)
-        if first is None:
+        if self._contest is None:
             return Outlook(rate=self._rate)
-        delay = first.contender.delay
-        return Outlook(preceding=ahead, starts_in=delay, ends_in=delay + first.contender.estimate.mean)
+        first = min((start.contender for start in self._starts), key=lambda contender: contender.delay)
+        ahead, mean = self._contest.ahead(), first.estimate.mean
+        delay = first.delay
+        if ahead is not None:
+            delay = first.offer.preparation + (ahead + 1) * mean / self.run.room.field.gate(first.offer.provider).limit
+        return Outlook(preceding=ahead, starts_in=delay, ends_in=delay + mean)
 
     async def _run(self, *attempts: AttemptRun) -> None:
         self._running = list(attempts)
@@ -263,9 +265,12 @@ class JobRun:
         race = self.run.room.field
         future: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
 
-        def decide(start: Start | None) -> None:
-            if not future.done():
-                future.set_result(start)
+        def decide(start: Start | None) -> bool:
+            # It is done if this job is being cancelled, and has not had the time yet to leave the line.
+            if future.done():
+                return False
+            future.set_result(start)
+            return True
 
         contest = race.contest(starts, self.task, won=decide, barred=None if may_be_barred else lambda: decide(None))
         if (start := contest.try_now()) is not None:

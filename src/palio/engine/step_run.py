@@ -117,15 +117,15 @@ class StepRun:
                 retries=retries,
                 limit=limit,
                 steering=steering,
-                task=self._task(image_job, steering),
+                task=self._task(image_job, steering, index),
                 earlier=self.run.earlier[job.id],
             )
-            for job, image_job, blob in zip(jobs, image_jobs, blobs, strict=True)
+            for index, (job, image_job, blob) in enumerate(zip(jobs, image_jobs, blobs, strict=True))
             if not job.status.is_final
         ]
 
-    def _task(self, image_job: ImageJob, steering: Steering) -> Task:
-        """How the race sees a job of this step."""
+    def _task(self, image_job: ImageJob, steering: Steering, index: int) -> Task:
+        """How the race sees the job at `index` of this step."""
         run, rules = self.run, self.run.room.rules
         deadline: float | None = None
         if steering.deadline is not None:
@@ -134,7 +134,7 @@ class StepRun:
         return Task(
             account=run.stored.account,
             work=image_job.work,
-            order=(Priority[self.template.priority], to_micros(run.document.created_at)),
+            order=(Priority[self.template.priority], to_micros(run.document.created_at) + index),
             objective=steering.objective or rules.objective,
             engine=image_job.engine,
             deadline=deadline,

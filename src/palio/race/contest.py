@@ -1,6 +1,7 @@
 """One job's claim race: it stands in line at every contender's gate, from the end of its head start on.
 
-Nothing here waits; `won` is called, once, when a place was taken for the job.
+Nothing here waits; `won` is called, once, when a place was taken for the job. If it answers False, the job cannot use
+the place any more, which goes to the next.
 """
 
 from collections.abc import Callable, Sequence
@@ -95,8 +96,7 @@ class Contest:
         self.is_over = True
         self._end()
         self._course.promise(start.offer)
-        self._won(start)
-        return True
+        return self._won(start) is not False
 
     def ahead(self) -> int | None:
         """About how many jobs get a place before this one, where it is nearest to one; None if it is in no line."""

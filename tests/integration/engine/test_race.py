@@ -325,6 +325,23 @@ async def test_a_cancel_reaches_the_provider_at_once_and_frees_the_place(tmp_pat
         assert (await palio.end_of(second)).status is S.succeeded
 
 
+async def test_a_cancel_leaves_no_place_taken_by_jobs_that_stood_in_line(tmp_path: Path) -> None:
+    painter = Painter(concurrency=2)
+    painter.gate.clear()
+    async with engine(tmp_path, painter) as palio:
+        gate = palio.orchestrator.room.field.gate("painter")
+        workflow_id = await palio.submit(image(quantity=12))
+        await soon(lambda: painter.running == 2 and gate.waiting == 10)
+
+        await palio.cancel(workflow_id)
+        await palio.end_of(workflow_id)
+
+        await soon(lambda: gate.running == 0)
+        assert gate.waiting == 0
+        painter.gate.set()
+        assert (await palio.run(image())).status is S.succeeded
+
+
 async def test_a_cancel_that_the_provider_does_not_confirm_is_not_said_to_be_one(tmp_path: Path) -> None:
     painter = Painter()
     painter.gate.clear()
