@@ -31,6 +31,7 @@ from palio.providers.base import (
     KeyRefused,
     NotAccepted,
     Offer,
+    Progress,
     Provider,
     ProviderError,
     RateLimited,
@@ -75,6 +76,7 @@ class JobRun:
     """What was offered in the latest round, by everyone who may be asked."""
     _fence: int = 0
     _rate: float | None = None
+    _ahead: int | None = None
     _winner: AttemptRun | None = None
     _verdict: "Unmakeable | None" = None
     _running: list[AttemptRun] = field(default_factory=list)
@@ -160,13 +162,15 @@ class JobRun:
         self._unaccepted_since = None
         self._pause = FIRST_PAUSE
 
-    def progressed(self, rate: float) -> None:
-        """A provider says how far its run is."""
-        self._rate = max(self._rate or 0.0, min(1.0, max(0.0, rate)))
+    def progressed(self, progress: Progress) -> None:
+        """A provider says how far its run is, or how many are before it."""
+        self._ahead = progress.ahead
+        if progress.rate > 0:  # else it says nothing, and the age of the run says more
+            self._rate = max(self._rate or 0.0, min(1.0, progress.rate))
 
     def failed(self, attempt: AttemptRun, error: ProviderError, judgement: Judgement) -> None:
         """An attempt came to nothing; what follows from that is done unless another still runs."""
-        provider, self._rate = attempt.attempt.provider, None
+        provider, self._rate, self._ahead = attempt.attempt.provider, None, None
         match judgement.next:
             case Next.another if isinstance(error, Incapable):
                 self._incapable[provider] = Unable(provider, told(error), Why.cannot)
@@ -215,7 +219,7 @@ class JobRun:
         """How far the job is, or when it may begin."""
         if self._running:
             running = self._running[0].entry.running
-            return Outlook.of_running(self._rate, running.age, running.contender.estimate.mean)
+            return Outlook.of_running(self._rate, self._ahead, running.age, running.contender.estimate.mean)
         if self._contest is None:
             return Outlook(rate=self._rate)
         first = min((start.contender for start in self._starts), key=lambda contender: contender.delay)
@@ -233,7 +237,7 @@ class JobRun:
             else:
                 await Heat(self, attempts).to_the_end()
         finally:
-            self._running, self._rate = [], None
+            self._running, self._rate, self._ahead = [], None, None
 
     def _contenders(self) -> list[Contender]:
         """Who may run the job, as they stand; nobody if everyone who offered has just declined.

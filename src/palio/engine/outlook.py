@@ -16,7 +16,12 @@ class Outlook:
     ends_in: float | None = None
 
     @classmethod
-    def of_running(cls, said: float | None, age: float, expected: float) -> "Outlook":
-        """A run `age` seconds old, expected to take so many, of which its provider says how far it is."""
+    def of_running(cls, said: float | None, ahead: int | None, age: float, expected: float) -> "Outlook":
+        """A run `age` seconds old, expected to take so many, of which its provider says how far it is.
+
+        With `ahead` it says that so many others come before it, and the run has not begun.
+        """
+        if ahead is not None:
+            return cls(preceding=ahead, ends_in=(ahead + 1) * expected)
         rate = min(NEARLY, age / expected) if said is None and expected > 0 else said
         return cls(rate=rate, ends_in=max(0.0, expected - age))
