@@ -67,7 +67,7 @@ async def test_a_server_of_which_a_part_fails_ends_and_says_so(
 
     if when == "later":
         monkeypatch.setattr(Orchestrator, "serve", break_down)
-    monkeypatch.setattr("palio.surfaces.server.configured", lambda _: {"broken": Broken("broken", 1, None, {})})
+    monkeypatch.setattr("palio.surfaces.server.configured", lambda *_: {"broken": Broken("broken", 1, None, {})})
 
     settings = Settings(data=tmp_path)
     with closing(open_store(settings)) as store, socket.create_server(("127.0.0.1", 0)) as listening:

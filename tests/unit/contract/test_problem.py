@@ -27,7 +27,11 @@ def test_detail_is_never_empty() -> None:
     assert problem_document(TooBusy(""))["detail"] == "Too Many Requests"
 
 
-@pytest.mark.parametrize("kind", [Problem, *Problem.__subclasses__()])
+# Those of the contract: the capability runner has more, and documents of its own.
+KINDS = [kind for kind in (Problem, *Problem.__subclasses__()) if kind.__module__ == "palio.errors"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_problem_has_a_type_and_is_json(kind: type[Problem]) -> None:
     document = problem_document(kind("what happened"))
 
