@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from palio import __version__
 from palio.blobs.images import UnreadableImage
 from palio.blobs.inputs import BadImage
+from palio.blobs.service import Kept
 from palio.contract.document import Job
 from palio.contract.instant import now
 from palio.contract.status import Status
 from palio.engine.lifecycle import finish, reopen
+from palio.engine.room import Room
 from palio.engine.showing import show_end, show_no_more, show_start, told
-from palio.errors import PalioError
+from palio.engine.together import undisturbed
 from palio.providers.base import (
     Ambiguous,
     Assignment,
@@ -67,7 +69,7 @@ class AttemptRun:
         self._room = job_run.run.room
         self._handle = attempt.handle
         self._is_resumed = is_resumed
-        self._is_settled = False
+        self._is_ending = False
 
     async def claim(self) -> bool:
         """Put the attempt on record, and with it win the job; False if the job was over before. Raises Overtaken."""
@@ -80,22 +82,30 @@ class AttemptRun:
         except asyncio.CancelledError:
             # The claim is under way to the store and may well be won, but the provider was never called: a next
             # process must not take that for a start that nobody knows the end of.
-            self.entry.abandoned()
-            await self._settle(AttemptStatus.canceled)
+            self.entry.withdrawn()
+            await undisturbed(self._take_claim_back())
             raise
         except BaseException:
-            self.entry.abandoned()
+            self.entry.withdrawn()
             raise
         if job_run.job.status.is_final:
-            self.entry.abandoned()
+            self.entry.withdrawn()
             if not has_won:
                 show_no_more(job_run.job, attempt)
                 job_run.run.change()
             return False
         if not has_won:
-            self.entry.abandoned()
+            self.entry.withdrawn()
             raise job_run.run.overtaken(f"job {attempt.job_id} is claimed by another process")
         return True
+
+    async def _take_claim_back(self) -> None:
+        if self._job_run.run.is_overtaken:
+            return
+        try:
+            await self._settle(AttemptStatus.canceled)
+        except Exception:
+            log.exception("the claim of job %s could not be taken back", self.attempt.job_id)
 
     async def to_the_end(self) -> None:
         """Start or find the run, follow it, keep what it made, and settle what came of it."""
@@ -106,13 +116,13 @@ class AttemptRun:
             try:
                 await self._keep(made)
             except asyncio.CancelledError:
-                if not self._is_settled:
+                if not self._is_ending:
                     # Its bytes were being written. It has come and may be paid for: it is kept all the same.
                     with suppress(ProviderError):
                         await self._keep(made)
                 raise
         except Overtaken:
-            self.entry.abandoned()
+            self.entry.withdrawn()
             raise
         except ProviderError as error:
             await self._fail(error)
@@ -126,6 +136,10 @@ class AttemptRun:
             # An adapter that breaks says nothing about the run, which may be going on and paid for.
             kind = RunFailed if self._provider.free else Ambiguous
             await self._fail(kind(f"{type(error).__name__}: {error}"))
+
+    async def let_go(self) -> None:
+        """It was taken up, and will not be gone on with here."""
+        await self._stop()
 
     async def _begin(self) -> str:
         """The handle of the run."""
@@ -194,8 +208,8 @@ class AttemptRun:
         """Keep the bytes, then let the job, and whatever that completes, succeed; unless another attempt did."""
         job_run = self._job_run
         if not job_run.wins(self):
-            await self._settle(AttemptStatus.surplus, cost=made.cost)
-            self.entry.abandoned()
+            self.entry.succeeded(made.cost)
+            await undisturbed(self._settle(AttemptStatus.surplus, cost=made.cost))
             return
         try:
             kept = await self._room.blobs.keep(
@@ -208,9 +222,14 @@ class AttemptRun:
         except UnreadableImage as error:
             job_run.gives_up(self)
             raise RunFailed(f"what {self._provider.name} returned is no image: {error}") from error
-        except PalioError as error:
+        except Exception as error:
             job_run.gives_up(self)
             raise NotKept(str(error)) from error
+        await undisturbed(self._succeed(made, kept))
+
+    async def _succeed(self, made: Made, kept: Kept) -> None:
+        """The image is there: let the job succeed, and with it whatever that completes."""
+        job_run = self._job_run
         at, blob = now(), job_run.blob
         blob.available = True
         blob.width, blob.height = kept.width, kept.height
@@ -233,7 +252,7 @@ class AttemptRun:
         job_run.job.provider = self._provider.name
         show_end(job_run.job, self.attempt, AttemptStatus.succeeded, cost=made.cost)
         settlement = Settlement(AttemptStatus.succeeded, settled=made.cost)
-        self._is_settled = True
+        self._is_ending = True
         state = job_run.run.state()
         is_last = state.status.is_final  # as it is saved: until that is done, other jobs may change it
         try:
@@ -241,7 +260,7 @@ class AttemptRun:
                 self.attempt.id, settlement, state, file, kept.sync, rival_of=job_run.contested
             )
         except Exception as error:
-            self._is_settled = False
+            self._is_ending = False
             blob.available = False
             reopen(job_run.run.document, job_run.step, job_run.job)
             job_run.gives_up(self)
@@ -264,23 +283,21 @@ class AttemptRun:
     def _judge(self, error: ProviderError) -> Judgement:
         was_never_sent = self._is_resumed and isinstance(error, NotAccepted)
         if was_never_sent or isinstance(error, (NotKept, Gone)):
-            self.entry.abandoned()  # which is nothing that its provider did
+            self.entry.withdrawn()  # which is nothing that its provider did
             return Judgement(Next.fail if isinstance(error, NotKept) else Next.another, Effect.none)
         return self.entry.failed(error)
 
     async def _stop(self) -> None:
         """While this task is being cancelled: tell the provider to stop, unless the server stops and it goes on."""
-        if self._is_settled:
-            return  # The result came first and is on its way to the store.
-        if not self._job_run.is_called_off(self):
-            self.entry.abandoned()
+        if self._is_ending or not self._job_run.is_called_off(self):
+            self.entry.withdrawn()  # Its end is on record, or the next process goes on with it.
             return
         if self._job_run.has_expired:
             self.entry.timed_out()
         else:
             self.entry.abandoned()
-        self._is_settled = True
-        await stop(self._job_run.run, self.attempt, self._job_run.job, self._handle)
+        self._is_ending = True
+        await undisturbed(stop(self._job_run.run, self.attempt, self._job_run.job, self._handle))
 
     async def _settle(
         self,
@@ -292,7 +309,7 @@ class AttemptRun:
     ) -> None:
         if not with_state:
             show_end(self._job_run.job, self.attempt, status, error, cost=cost)
-        self._is_settled = True
+        self._is_ending = True
         settlement = Settlement(
             status,
             error=None if error is None else error.name,
@@ -317,21 +334,29 @@ class AttemptRun:
 
 async def stop(run: "WorkflowRun", attempt: Attempt, job: Job, handle: str | None) -> None:
     """Tell an attempt's provider to stop; record and show that it did, or that nobody knows whether it did."""
-    provider = run.room.providers.get(attempt.provider)
-    status, detail = AttemptStatus.canceled, None
+    status, detail = await ask_to_stop(run.room, attempt, handle)
+    show_end(job, attempt, status, detail=detail)
+    await run.room.ledger.settle(attempt.id, Settlement(status, detail=detail), run.state())
+
+
+async def ask_to_stop(room: Room, attempt: Attempt, handle: str | None) -> tuple[AttemptStatus, str | None]:
+    """Tell an attempt's provider to stop: what that makes of the attempt, and why if it is not sure."""
+    provider = room.providers.get(attempt.provider)
     if provider is not None and (handle is not None or provider.findable):
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 handle = handle or await provider.find(attempt.id)
+                if handle is None:
+                    await asyncio.sleep(CANCEL_SECONDS / 4)  # The request may still have been on its way.
+                    handle = await provider.find(attempt.id)
                 if handle is not None:
                     await provider.cancel(handle)
         except Exception as error:
-            status, detail = AttemptStatus.abandoned, f"cancel was asked for but not confirmed: {told(error)}"
             log.warning("provider %s did not confirm the cancel of %s: %s", provider.name, attempt.id, error)
+            return AttemptStatus.abandoned, f"cancel was asked for but not confirmed: {told(error)}"
     elif provider is None or not provider.free:
-        status, detail = AttemptStatus.abandoned, "it could not be canceled: the provider has not said what to cancel"
-    show_end(job, attempt, status, detail=detail)
-    await run.room.ledger.settle(attempt.id, Settlement(status, detail=detail), run.state())
+        return AttemptStatus.abandoned, "it could not be canceled: the provider has not said what to cancel"
+    return AttemptStatus.canceled, None
 
 
 class NotKept(ProviderError):

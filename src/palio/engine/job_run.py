@@ -24,6 +24,7 @@ from palio.engine.heat import Heat
 from palio.engine.lifecycle import finish
 from palio.engine.outlook import Outlook
 from palio.engine.showing import show_end, told
+from palio.engine.together import undisturbed
 from palio.providers.base import (
     Ambiguous,
     Incapable,
@@ -85,7 +86,7 @@ class JobRun:
     _failed_at: set[str] = field(default_factory=set)
     _incapable: dict[str, Unable] = field(default_factory=dict)
     _not_accepted: dict[str, Unable] = field(default_factory=dict)
-    _unaccepted_since: float | None = None
+    _waited: float = 0.0
     _pause: float = FIRST_PAUSE
 
     async def to_the_end(self) -> None:
@@ -99,10 +100,6 @@ class JobRun:
         except Unmakeable as failure:
             self._mark_failed(failure)
             await self.run.save()
-        except Exception:
-            # The workflow ends here. The task group cancels the other jobs now, and each has to tell its provider.
-            self.run.is_breaking = True
-            raise
         finally:
             del self.run.job_runs[self.job.id]
 
@@ -152,6 +149,11 @@ class JobRun:
             self._winner = attempt
         return self._winner is attempt
 
+    @property
+    def has_image(self) -> bool:
+        """Whether an image came, which is being kept or was."""
+        return self._winner is not None
+
     def gives_up(self, attempt: AttemptRun) -> None:
         """What an attempt had was no image after all."""
         if self._winner is attempt:
@@ -159,7 +161,7 @@ class JobRun:
 
     def was_accepted(self) -> None:
         """A provider took the job on."""
-        self._unaccepted_since = None
+        self._waited = 0.0
         self._pause = FIRST_PAUSE
 
     def progressed(self, progress: Progress) -> None:
@@ -195,10 +197,8 @@ class JobRun:
 
     def is_called_off(self, attempt: AttemptRun) -> bool:
         """Whether an attempt that is being cancelled is to stop for good, and not only here with the server."""
-        if self.run.is_overtaken:
-            return False
         has_lost = self._winner not in (None, attempt) or self.job.status.is_final
-        return has_lost or self._is_over_for_all
+        return not self.run.is_overtaken and (has_lost or self._is_over_for_all)
 
     @property
     def has_expired(self) -> bool:
@@ -212,7 +212,8 @@ class JobRun:
 
     @property
     def _is_over_for_all(self) -> bool:
-        return self.run.cancelling or self.run.is_breaking or self.has_expired
+        """Whether what is cancelled now is so for good: there is one other cause, and that is known."""
+        return not self.run.is_stopping or self.run.cancelling or self.has_expired
 
     @property
     def outlook(self) -> Outlook:
@@ -255,6 +256,12 @@ class JobRun:
         fresh = [offer for offer in left if offer.provider not in self._failed_at] or left
         return room.field.contenders(fresh, self.task.work)
 
+    @property
+    def rivals(self) -> list[Offer]:
+        """The offers of those with whom a second attempt could be made."""
+        avoided = self._failed_at | self._not_accepted.keys()
+        return [offer for offer in self.offers if offer.provider not in avoided]
+
     def _offer(self, provider: Provider) -> Offer | Unable:
         if provider.name in self._incapable:
             return self._incapable[provider.name]
@@ -281,7 +288,7 @@ class JobRun:
             return start
         if not may_be_barred and all(race.barred_for(start.offer) for start in starts):
             left_alone = [Unable(start.offer.provider, _LEFT_ALONE, Why.unavailable) for start in starts]
-            await self._be_patient(left_alone, at_most=min(race.barred_for(start.offer) for start in starts))
+            await self._be_patient(left_alone, min(race.barred_for(start.offer) for start in starts))
             return None
         # Nobody is free: let the owner see that the job is in line.
         self.job.status = Status.scheduled
@@ -298,20 +305,23 @@ class JobRun:
         finally:
             self._contest, self._starts = None, ()
 
-    async def _be_patient(self, unable: Sequence[Unable], at_most: float = LAST_PAUSE) -> None:
-        """Wait before those who do not accept the job are asked again. Raises Unmakeable when that was often enough."""
-        clock = self.run.room.field.clock
-        if self._unaccepted_since is None:
-            self._unaccepted_since = clock.time()
-        left = self._unaccepted_since + self.run.room.rules.patience.total_seconds() - clock.time()
+    async def _be_patient(self, unable: Sequence[Unable], seconds: float | None = None) -> None:
+        """Wait, for so long if that is known, before those who do not accept the job are asked again.
+
+        Raises Unmakeable when that was often enough.
+        """
+        left = self.run.room.rules.patience.total_seconds() - self._waited
         if left <= 0:
             raise self._nobody(unable)
         if self.job.status is not Status.scheduled:
             self.job.status = Status.scheduled
             await self.run.save()
-        pause = self._pause * self.run.room.field.random.uniform(0.5, 1.5)
-        self._pause = min(2 * self._pause, LAST_PAUSE)
-        await asyncio.sleep(min(pause if at_most == LAST_PAUSE else at_most, left))
+        if seconds is None:
+            seconds = self._pause * self.run.room.field.random.uniform(0.5, 1.5)
+            self._pause = min(2 * self._pause, LAST_PAUSE)
+        seconds = min(seconds, left)
+        await asyncio.sleep(seconds)
+        self._waited += seconds
         self._not_accepted.clear()
 
     def _nobody(self, unable: Sequence[Unable]) -> "Unmakeable":
@@ -338,13 +348,27 @@ class JobRun:
                 self._failed_at.add(attempt.provider)
                 self.retries -= 1
         resumed: list[AttemptRun] = []
-        for attempt in self.earlier:
-            if attempt.is_open and (attempt_run := await self._resume(attempt, waits=not resumed)) is not None:
+        open_ = [attempt for attempt in self.earlier if attempt.is_open]
+        for index, attempt in enumerate(open_):
+            try:
+                attempt_run = await self._resume(attempt, waits=not resumed)
+            except BaseException:
+                await undisturbed(self._let_go(resumed, open_[index + 1 :]))
+                raise
+            if attempt_run is not None:
                 resumed.append(attempt_run)
         if resumed:
             await self._run(*resumed)
         elif self._verdict is not None:
             raise self._verdict
+
+    async def _let_go(self, resumed: Sequence[AttemptRun], others: Sequence[Attempt]) -> None:
+        """Taking up was cut off: the attempts beside the one that was being taken up are not forgotten."""
+        for attempt_run in resumed:
+            await attempt_run.let_go()
+        if not self.run.is_overtaken and self._is_over_for_all:
+            for attempt in others:
+                await self.run.stop_left(attempt, self.job)
 
     async def _resume(self, attempt: Attempt, *, waits: bool) -> AttemptRun | None:
         """Hold an attempt from now on, and take a place for it; None if nobody can say any more what became of it.
@@ -371,8 +395,8 @@ class JobRun:
             else:
                 room.field.gate(provider.name).take_over()
         except asyncio.CancelledError:
-            if self._is_over_for_all:
-                await stop(self.run, attempt, self.job, attempt.handle)
+            if not self.run.is_overtaken and self._is_over_for_all:
+                await undisturbed(stop(self.run, attempt, self.job, attempt.handle))
             raise
         entry = room.field.resumed(contender, self.task, (now() - attempt.started_at).total_seconds())
         return AttemptRun(self, attempt, provider, entry, is_resumed=True)

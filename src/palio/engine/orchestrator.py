@@ -9,6 +9,7 @@ from palio.contract.instant import now
 from palio.contract.status import Status
 from palio.contract.template import WorkflowTemplate
 from palio.engine.announcer import Announcer, within
+from palio.engine.attempt_run import ask_to_stop
 from palio.engine.lifecycle import end_all
 from palio.engine.outlook import Outlook
 from palio.engine.planning import Plan, template_of
@@ -17,6 +18,7 @@ from palio.engine.upkeep import Upkeep
 from palio.engine.workflow_run import WorkflowRun
 from palio.errors import BadRequest, TooBusy
 from palio.queue.local import LocalQueue
+from palio.store.ledger import Settlement
 from palio.store.workflows import Stored
 
 log = logging.getLogger(__name__)
@@ -48,12 +50,17 @@ class Orchestrator:
         """Run what was taken up and what comes in, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._upkeep.go_on())
+            group.create_task(self._stop_strays())
             for run in self._left_behind:
                 self._start(run, group)
             self._left_behind = []
-            while True:
-                workflow_id = await self._queue.get()
-                self._start(self._arriving.pop(workflow_id), group)
+            try:
+                while True:
+                    workflow_id = await self._queue.get()
+                    self._start(self._arriving.pop(workflow_id), group)
+            finally:
+                for run in self._active.values():
+                    run.is_stopping = True
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -98,6 +105,16 @@ class Orchestrator:
             log.exception("workflow %s could not be saved; it is taken up at the next start", workflow_id)
         finally:
             self._active.pop(workflow_id, None)
+
+    async def _stop_strays(self) -> None:
+        """Stop what still runs for workflows that are over: nobody takes these up any more."""
+        for attempt in await self.room.ledger.stray():
+            try:
+                if await self.room.ledger.adopt(attempt.id, now()):
+                    status, detail = await ask_to_stop(self.room, attempt, attempt.handle)
+                    await self.room.ledger.settle(attempt.id, Settlement(status, detail=detail))
+            except Exception:
+                log.exception("attempt %s of workflow %s could not be stopped", attempt.id, attempt.workflow_id)
 
     async def _find_left_behind(self) -> list[WorkflowRun]:
         """The workflows that an earlier process did not bring to their end."""

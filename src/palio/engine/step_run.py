@@ -88,6 +88,8 @@ class StepRun:
             async with asyncio.timeout_at(deadline) as limit:
                 await together([run.to_the_end() for run in self._job_runs(image_jobs, limit)])
         except TimeoutError:
+            if not limit.expired():
+                raise
             end(self.step, Status.expired, now(), "timeout")
             self.run.change()
         if not self.run.is_saved:

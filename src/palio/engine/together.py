@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 async def together(parts: Sequence[Coroutine[None, None, None]]) -> None:
@@ -13,3 +16,19 @@ async def together(parts: Sequence[Coroutine[None, None, None]]) -> None:
     async with asyncio.TaskGroup() as group:
         for part in parts:
             group.create_task(part)
+
+
+async def undisturbed(work: Coroutine[None, None, T]) -> T:
+    """Bring something to its end that must not be cut off; a cancellation that comes meanwhile counts afterwards."""
+    task = asyncio.ensure_future(work)
+    cut_off: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cut_off = error
+    if cut_off is not None:
+        if not task.cancelled():
+            task.exception()
+        raise cut_off
+    return task.result()

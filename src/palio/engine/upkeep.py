@@ -58,9 +58,9 @@ class Upkeep:
             await self._save()
 
     async def _save(self) -> None:
-        changed = {
-            key: record for key, record in self._field.records.items() if self._kept.get(key, 0) != record.revision
-        }
+        records = self._field.records
+        revisions = {key: record.revision for key, record in records.items()}
+        changed = {key: records[key] for key, revision in revisions.items() if self._kept.get(key, 0) != revision}
         if not changed:
             return
         try:
@@ -70,4 +70,4 @@ class Upkeep:
         except Exception:
             log.exception("records of providers could not be kept; trying again in %g s", KEEP_SECONDS)
             return
-        self._kept.update((key, record.revision) for key, record in changed.items())
+        self._kept = revisions

@@ -9,7 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from palio.contract.document import Step, Workflow, every_step
+from palio.contract.document import Job, Step, Workflow, every_step
 from palio.contract.instant import now
 from palio.contract.status import Status
 from palio.contract.steering import read_steering
@@ -21,7 +21,7 @@ from palio.engine.lifecycle import advance, end_all
 from palio.engine.planning import Plan
 from palio.engine.room import Room
 from palio.engine.step_run import StepRun
-from palio.engine.together import together
+from palio.engine.together import together, undisturbed
 from palio.store.ledger import Attempt
 from palio.store.workflows import Stored
 
@@ -60,8 +60,8 @@ class WorkflowRun:
         self.steering = read_steering(template.metadata, "metadata")
         self.job_runs: dict[str, JobRun] = {}
         self.cancelling = stored.cancel_requested
-        self.is_breaking = False
         self.is_overtaken = False
+        self.is_stopping = False
         self.is_saved = True
         self._task: asyncio.Task[object] | None = None
         self._depends_on = {step.name: step.depends_on for step in template.steps}
@@ -72,12 +72,12 @@ class WorkflowRun:
         self._task = asyncio.current_task()
         self.document.started_at = self.document.started_at or now()
         try:
+            await self._stop_what_was_left(of_all=self.cancelling)
             if self.cancelling:
-                await self._stop_what_was_left()
                 raise asyncio.CancelledError
             await self._run_steps()
         except asyncio.CancelledError:
-            if not self.cancelling:
+            if self.is_stopping or not self.cancelling:
                 raise  # The server stops; the next one takes the workflow up from what is saved.
             end_all(self.document, Status.canceled, now())
             self.is_saved = False
@@ -136,12 +136,21 @@ class WorkflowRun:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LAST_PAUSE)
 
-    async def _stop_what_was_left(self) -> None:
-        jobs = (job for step in every_step(self.document.steps) for job in step.jobs or ())
-        for job in jobs:
-            for attempt in self.earlier.get(job.id, ()):
-                if attempt.is_open and await self.room.ledger.adopt(attempt.id, now()):
-                    await stop(self, attempt, job, attempt.handle)
+    async def stop_left(self, attempt: Attempt, job: Job) -> None:
+        """Stop an attempt of a process that is gone, of which nothing is wanted any more."""
+        try:
+            if await self.room.ledger.adopt(attempt.id, now()):
+                await undisturbed(stop(self, attempt, job, attempt.handle))
+        except Exception:
+            log.exception("attempt %s of workflow %s could not be stopped", attempt.id, self.stored.id)
+
+    async def _stop_what_was_left(self, *, of_all: bool) -> None:
+        """Stop the open attempts of a process that is gone: of all jobs, or of those that are over."""
+        for step in every_step(self.document.steps) if self.earlier else ():
+            for job in step.jobs or ():
+                for attempt in self.earlier.get(job.id, ()) if of_all or job.status.is_final else ():
+                    if attempt.is_open:
+                        await self.stop_left(attempt, job)
 
     async def _run_steps(self) -> None:
         pairs = zip(self.document.steps, self.template.steps, strict=True)

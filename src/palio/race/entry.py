@@ -51,6 +51,7 @@ class Entry:
         "_clock",
         "_has_place",
         "_is_open",
+        "_is_timed",
         "_is_trial",
         "_lateness",
         "_record",
@@ -72,13 +73,16 @@ class Entry:
         clock: Clock,
         *,
         hedge: bool,
+        age: float | None = None,
     ) -> None:
         self.contender = contender
         self.task = task
         self.hedge = hedge
         """Whether it is a second attempt."""
-        self.began = clock.time()
+        self.began = clock.time() - (age or 0.0)
         """When it began, by the clock."""
+        self._is_timed = age is None
+        # Of a run that another process began, nobody knows for how long there was no server to see its end.
         self._clock = clock
         self._stand = stand
         self._record = record
@@ -94,7 +98,7 @@ class Entry:
 
     def became_late(self) -> None:
         """It has taken longer than nearly all runs do."""
-        if self._lateness is not None and not self._was_late:
+        if self._is_timed and self._lateness is not None and not self._was_late:
             self._was_late = True
             self._lateness.note(late=True)
 
@@ -103,11 +107,11 @@ class Entry:
         with self._closing() as is_first:
             if not is_first:
                 return
-            self._record.succeeded(self.task.work, self.running.age)
-            if self._lateness is not None and not self._was_late:
+            self._record.succeeded(self.task.work, self.running.age if self._is_timed else None)
+            if self._lateness is not None and not self._was_late and self._is_timed:
                 self._lateness.note(late=False)
             self._stand.spent += cost or 0.0
-            self._stand.answered(self._model)
+            self._stand.answered(self._model, self.began)
             self._stand.gate.accepted()
 
     def failed(self, error: ProviderError) -> Judgement:
@@ -128,7 +132,14 @@ class Entry:
         """It was stopped, or lost the race: that is no fault, and tells only that it would have taken longer."""
         with self._closing() as is_first:
             if is_first:
-                self._record.outlasted(self.task.work, self.running.age, self.contender.estimate)
+                if self._is_timed:
+                    self._record.outlasted(self.task.work, self.running.age, self.contender.estimate)
+                self._give_trial_back()
+
+    def withdrawn(self) -> None:
+        """It was not begun, or is not followed here any more: there is nothing to remember."""
+        with self._closing() as is_first:
+            if is_first:
                 self._give_trial_back()
 
     def free_place(self) -> None:
@@ -144,14 +155,14 @@ class Entry:
     @property
     def _effects(self) -> dict[Effect, Callable[[ProviderError], None]]:
         return {
-            Effect.none: lambda _: self._stand.answered(self._model),
+            Effect.none: lambda _: self._stand.answered(self._model, self.began),
             Effect.fault: lambda _: self._fault(),
             Effect.limit: self._limit,
             Effect.disable: self._disable,
         }
 
     def _fault(self) -> None:
-        self._record.faulted(self.running.age)
+        self._record.faulted(self.running.age if self._is_timed else None)
         self._stand.faulted(self._model, is_trial=self._is_trial)
 
     def _limit(self, error: ProviderError) -> None:

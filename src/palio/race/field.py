@@ -106,9 +106,7 @@ class Field:
 
     def resumed(self, contender: Contender, task: Task, age: float) -> Entry:
         """A place was taken for a run that began `age` seconds ago, in another process."""
-        entry = self._entry(contender, task, hedge=False)
-        entry.began -= max(0.0, age)
-        return entry
+        return self._entry(contender, task, hedge=False, age=max(0.0, age))
 
     def rival(self, running: Entry, offers: Iterable[Offer]) -> Contender | None:
         """The contender with whom a second attempt should start now, if any; it has a place free.
@@ -173,10 +171,10 @@ class Field:
     def _left(self, task: Task) -> float | None:
         return None if task.deadline is None else task.deadline - self.clock.time()
 
-    def _entry(self, contender: Contender, task: Task, *, hedge: bool) -> Entry:
+    def _entry(self, contender: Contender, task: Task, *, hedge: bool, age: float | None = None) -> Entry:
         lateness = self._late_in(task.engine) if task.hedge else None
         stand, record = self._stands[contender.offer.provider], self.record(contender.offer)
-        return Entry(contender, task, stand, record, lateness, self.clock, hedge=hedge)
+        return Entry(contender, task, stand, record, lateness, self.clock, hedge=hedge, age=age)
 
     def _budget(self, account: str) -> Budget:
         budget = self._budgets.get(account)

@@ -156,9 +156,10 @@ class Record:
         """How many successful runs are remembered."""
         return self._overall.count
 
-    def succeeded(self, work: float, seconds: float) -> None:
-        """A run came to its result."""
-        self._took(work, seconds)
+    def succeeded(self, work: float, seconds: float | None) -> None:
+        """A run came to its result, after so many seconds if that is known."""
+        if seconds is not None:
+            self._took(work, seconds)
         self._count(success=1.0)
 
     def outlasted(self, work: float, seconds: float, estimate: Estimate) -> None:
@@ -175,9 +176,10 @@ class Record:
         self._took(work, max(seconds, estimate.quantile(share)))
         self.revision += 1
 
-    def faulted(self, seconds: float) -> None:
-        """A run came to nothing by the provider's fault."""
-        self.detection = seconds if not self.detection else self.detection + (seconds - self.detection) / 10
+    def faulted(self, seconds: float | None) -> None:
+        """A run came to nothing by the provider's fault, which showed after so many seconds if that is known."""
+        if seconds is not None:
+            self.detection = seconds if not self.detection else self.detection + (seconds - self.detection) / 10
         self._count(success=0.0)
 
     def estimate(self, work: float, said: float) -> Estimate:

@@ -34,6 +34,7 @@ class Stand:
 
     __slots__ = (
         "_clock",
+        "_disabled_at",
         "_is_probed",
         "_promised",
         "_random",
@@ -59,6 +60,7 @@ class Stand:
         self.disabled = ""
         """Why its account is not used, if it is not."""
         self.disabled_until = 0.0
+        self._disabled_at = 0.0
         self.spent = 0.0
         """USD settled by this process."""
 
@@ -96,9 +98,13 @@ class Stand:
         breaker = self.breakers.get(model)
         return (breaker is not None and breaker.started()) or is_probe
 
-    def answered(self, model: str) -> None:
-        """A run came to an answer that is no fault of the provider."""
-        self.disabled, self._is_probed = "", False
+    def answered(self, model: str, began: float | None = None) -> None:
+        """A run came to an answer that is no fault of the provider.
+
+        One that began before the account was left alone says nothing of how that is now.
+        """
+        if began is None or began >= self._disabled_at:
+            self.disabled, self._is_probed = "", False
         if (breaker := self.breakers.get(model)) is not None:
             breaker.succeeded()
 
@@ -118,6 +124,7 @@ class Stand:
         """The account has no money, or no good key."""
         self._is_probed = False
         self.disabled = reason or "its account is not in order"
+        self._disabled_at = self._clock.time()
         self.disabled_until = self._clock.time() + DISABLED_SECONDS
 
     def _probe_again(self) -> None:

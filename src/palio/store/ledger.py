@@ -18,7 +18,7 @@ from palio.contract.instant import from_micros, now, to_micros
 from palio.store.database import Database, Sync, Transaction
 from palio.store.files import KeptFile, write_file
 from palio.store.statement import Row, Statement, Value, insert_unless_there
-from palio.store.tables import attempts
+from palio.store.tables import attempts, workflows
 from palio.store.workflows import SAVE, saved
 
 
@@ -103,13 +103,15 @@ class Ledger:
         row = _row(attempt, self._holder, lease_until)
         workflow = saved(document)
         key: dict[str, Value] = {"key_job": attempt.job_id, "at": to_micros(attempt.started_at)}
+        mine = self._key(attempt.id)
         keeps_away = _HAS_WINNER if attempt.hedge else _KEEPS_AWAY
 
         def change(transaction: Transaction) -> bool:
             # There is nobody before the first; and one statement that looks and inserts would cost more than two.
-            if attempt.fence > 1 and transaction.one(keeps_away, key) is not None:
+            if attempt.fence > 1 and transaction.one(keeps_away, key | {"key": attempt.id}) is not None:
                 return False
-            won = transaction.run(_CLAIM, row) == 1
+            # A transaction whose commit was not confirmed is run again: what it has done already is done.
+            won = transaction.run(_CLAIM, row) == 1 or transaction.one(_IS_CLAIMED, mine) is not None
             if won:
                 transaction.run(SAVE, workflow)
             return won
@@ -153,13 +155,17 @@ class Ledger:
             "new_settled": settlement.settled,
         }
         workflow = saved(document) if document is not None else None
+        settled = self._key(attempt_id) | {
+            "key_status": settlement.status.value,
+            "key_at": parameters["new_completed_at"],
+        }
         surplus = parameters | {"new_status": AttemptStatus.surplus.value}
         may_be_surplus = rival_of is not None and settlement.status is AttemptStatus.succeeded
 
         def change(transaction: Transaction) -> Report:
-            if may_be_surplus and transaction.one(_HAS_WINNER, {"key_job": rival_of}) is not None:
+            if may_be_surplus and transaction.one(_HAS_WINNER, {"key_job": rival_of, "key": attempt_id}) is not None:
                 return Report.surplus if transaction.run(_SETTLE, surplus) else Report.stale
-            if transaction.run(_SETTLE, parameters) == 0:
+            if transaction.run(_SETTLE, parameters) == 0 and transaction.one(_IS_SETTLED, settled) is None:
                 return Report.stale
             if file is not None:
                 write_file(transaction, file)
@@ -173,6 +179,12 @@ class Ledger:
         """Every attempt at a workflow's jobs, oldest first."""
         parameters = {"key": workflow_id}
         rows = await self._database.query(lambda transaction: transaction.all(_OF_WORKFLOW, parameters))
+        return [_attempt(row) for row in rows]
+
+    async def stray(self) -> list[Attempt]:
+        """Open attempts of others at workflows that are over: their process was gone before it could stop them."""
+        mine: dict[str, Value] = {"key_holder": self._holder}
+        rows = await self._database.query(lambda transaction: transaction.all(_STRAY, mine))
         return [_attempt(row) for row in rows]
 
     def _key(self, attempt_id: str) -> dict[str, Value]:
@@ -231,11 +243,20 @@ def _open(rows: FromClause) -> ColumnElement[bool]:
 _IS_OPEN = (attempts.c.id == bindparam("key")) & _open(attempts)
 _IS_MINE = _IS_OPEN & (attempts.c.holder == bindparam("key_holder"))
 
-_OF_JOB = select(attempts.c.id).where(attempts.c.job_id == bindparam("key_job"))
+_OF_JOB = select(attempts.c.id).where(attempts.c.job_id == bindparam("key_job"), attempts.c.id != bindparam("key"))
 _WON = attempts.c.status == AttemptStatus.succeeded.value
 _HAS_WINNER = Statement(_OF_JOB.where(_WON))
 _KEEPS_AWAY = Statement(_OF_JOB.where(_WON | (_open(attempts) & (attempts.c.lease_until > bindparam("at")))))
 _CLAIM = insert_unless_there(attempts)
+_IS_CLAIMED = Statement(select(attempts.c.id).where(_IS_MINE))
+_IS_SETTLED = Statement(
+    select(attempts.c.id).where(
+        attempts.c.id == bindparam("key"),
+        attempts.c.holder == bindparam("key_holder"),
+        attempts.c.status == bindparam("key_status"),
+        attempts.c.completed_at == bindparam("key_at"),
+    )
+)
 _ADOPT = Statement(
     update(attempts).where(_IS_OPEN).values(holder=bindparam("key_holder"), lease_until=bindparam("new_lease"))
 )
@@ -273,4 +294,10 @@ _OF_WORKFLOW = Statement(
     select(*(attempts.c[name] for name in _SHOWN))
     .where(attempts.c.workflow_id == bindparam("key"))
     .order_by(attempts.c.started_at, attempts.c.fence)
+)
+_STRAY = Statement(
+    select(*(attempts.c[name] for name in _SHOWN))
+    .join(workflows, workflows.c.id == attempts.c.workflow_id)
+    .where(_open(attempts), attempts.c.holder != bindparam("key_holder"), workflows.c.completed_at.is_not(None))
+    .order_by(attempts.c.started_at)
 )
