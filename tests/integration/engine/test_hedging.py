@@ -107,26 +107,27 @@ async def test_where_losing_is_free_the_budget_does_not_matter(tmp_path: Path) -
     assert shown(document)[-1].startswith("own succeeded")
 
 
-class TestEnds:
-    async def hedged(self, palio: Engine, slow: Painter, other: Painter) -> str:
-        """A workflow of which both runs are under way."""
-        await saved_up(palio, slow)
+async def hedged_pair(palio: Engine, slow: Painter, other: Painter) -> str:
+    """A workflow of which both runs are under way."""
+    await saved_up(palio, slow)
+    other.gate.clear()
+    while True:
+        before = slow.runs
+        workflow_id = await palio.submit(image(retries=0), **HEDGED)
+        await soon(lambda: slow.running + other.running > 0)
+        if slow.runs > before:
+            await soon(lambda: slow.running == 1 and other.running == 1)
+            return workflow_id
+        other.gate.set()
+        await palio.end_of(workflow_id)
         other.gate.clear()
-        while True:
-            before = slow.runs
-            workflow_id = await palio.submit(image(retries=0), **HEDGED)
-            await soon(lambda: slow.running + other.running > 0)
-            if slow.runs > before:
-                await soon(lambda: slow.running == 1 and other.running == 1)
-                return workflow_id
-            other.gate.set()
-            await palio.end_of(workflow_id)
-            other.gate.clear()
 
+
+class TestEnds:
     async def test_when_the_first_fails_the_second_goes_on(self, tmp_path: Path) -> None:
         slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
-            workflow_id = await self.hedged(palio, slow, other)
+            workflow_id = await hedged_pair(palio, slow, other)
             slow.will_end_with(Ambiguous("no answer"))
             slow.gate.set()
             await soon(lambda: slow.running == 0)
@@ -139,7 +140,7 @@ class TestEnds:
     async def test_when_both_fail_the_job_has_failed(self, tmp_path: Path) -> None:
         slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
-            workflow_id = await self.hedged(palio, slow, other)
+            workflow_id = await hedged_pair(palio, slow, other)
             for painter in (slow, other):
                 painter.will_end_with(RunFailed("out of paint"))
                 painter.gate.set()
@@ -151,7 +152,7 @@ class TestEnds:
     async def test_a_refusal_ends_the_other_run_too(self, tmp_path: Path) -> None:
         slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
-            workflow_id = await self.hedged(palio, slow, other)
+            workflow_id = await hedged_pair(palio, slow, other)
             slow.will_end_with(Refused("no"))
             slow.gate.set()
             document = await settled(palio, workflow_id)
@@ -163,7 +164,7 @@ class TestEnds:
     async def test_a_refusal_that_comes_while_the_other_image_is_kept_changes_nothing(self, tmp_path: Path) -> None:
         slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
-            workflow_id = await self.hedged(palio, slow, other)
+            workflow_id = await hedged_pair(palio, slow, other)
             slow.will_end_with(Refused("no"))
             other.pause = 0
             with palio.busy_disk():
@@ -179,7 +180,7 @@ class TestEnds:
     async def test_two_images_at_once_make_one_winner_and_one_surplus(self, tmp_path: Path) -> None:
         slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
-            workflow_id = await self.hedged(palio, slow, other)
+            workflow_id = await hedged_pair(palio, slow, other)
             with palio.busy_disk():
                 other.pause = 0
                 slow.gate.set()
@@ -196,7 +197,7 @@ class TestEnds:
     async def test_a_cancel_stops_both(self, tmp_path: Path) -> None:
         slow, other = gone_slow(), rival()
         async with engine(tmp_path, slow, other) as palio:
-            workflow_id = await self.hedged(palio, slow, other)
+            workflow_id = await hedged_pair(palio, slow, other)
             await palio.cancel(workflow_id)
             document = await palio.end_of(workflow_id)
 
@@ -207,7 +208,7 @@ class TestEnds:
         slow = gone_slow(resumable=True)
         other = rival(resumable=True)
         async with engine(tmp_path, slow, other) as palio:
-            workflow_id = await self.hedged(palio, slow, other)
+            workflow_id = await hedged_pair(palio, slow, other)
 
         # Given a place fewer than there are runs
         again = [gone_slow(resumable=True, concurrency=1), Painter("other", price=0.0011, resumable=True)]
