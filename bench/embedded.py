@@ -60,7 +60,7 @@ async def _engine(store: Store, data: Path) -> AsyncIterator[WorkflowService]:
     )
     inputs = Inputs(blobs)
     provider = Scripted("zero", 1000, None, {"tiny": True})
-    field = Field([Entrant(provider.name, provider.concurrency)], LoopClock(), Random())  # noqa: S311
+    field = Field([Entrant(provider.name, provider.concurrency)], LoopClock(), Random())
     room = Room(
         workflows=store.workflows,
         ledger=store.ledger,

@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--decisions", type=int, default=20_000)
     count = parser.parse_args().decisions
-    field = Field([Entrant(f"provider-{n}", 100) for n in range(PROVIDERS)], VirtualClock(), Random(1))  # noqa: S311 - no secret
+    field = Field([Entrant(f"provider-{n}", 100) for n in range(PROVIDERS)], VirtualClock(), Random(1))
     offers = [Offer(f"provider-{n}", 2.0 + n / 10, 0.01 + n / 1000, "model") for n in range(PROVIDERS)]
     began = time.process_time()
     for number in range(count):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from palio.contract.document import Workflow
 from palio.contract.instant import now
 from palio.contract.json import Json, JsonObject
 from palio.contract.patch import Attributes, patch_step, patch_workflow, update_step, update_workflow
@@ -14,10 +13,9 @@ from palio.contract.template import WorkflowTemplate, check_ephemeral, read_temp
 from palio.engine.announcer import within
 from palio.engine.inputs import Inputs
 from palio.engine.orchestrator import Orchestrator
-from palio.engine.planning import Plan, new_document, plan_ahead
-from palio.engine.together import undisturbed
+from palio.engine.planning import new_document, plan_ahead
 from palio.errors import BadRequest, NotFound
-from palio.store.workflows import Filter, Recorded, Stored, Workflows, search_text
+from palio.store.workflows import Filter, Stored, Workflows, search_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,10 @@ class WorkflowService:
         if whatif:
             return await self._price(account, template, Stored(account, document, whatif=True), search)
         with self.orchestrator.announcer.expect(document.id or "") as ending:
-            recorded = await undisturbed(self._accept(account, document, template, planned, search))
+            with self.orchestrator.place():
+                recorded = await self.workflows.record(account, document, search)
+                if recorded.is_new:
+                    await self.orchestrator.put(recorded.stored, template, planned)
             if not recorded.is_new:
                 return await self._after(recorded.stored, wait)
             if wait:
@@ -101,16 +102,6 @@ class WorkflowService:
             return update_workflow(target, {"tags": [kept for kept in target.tags if tag is not None and kept != tag]})
 
         await self._edit(account, workflow_id, revise)
-
-    async def _accept(
-        self, account: str, document: Workflow, template: WorkflowTemplate, planned: Plan, search: str
-    ) -> Recorded:
-        """Record a workflow and hand it on: both, or it would be on record and wait for the next start."""
-        with self.orchestrator.place():
-            recorded = await self.workflows.record(account, document, search)
-            if recorded.is_new:
-                await self.orchestrator.put(recorded.stored, template, planned)
-        return recorded
 
     def _check_steering(self, template: WorkflowTemplate) -> None:
         """Raises BadRequest for names of providers that there are none of."""

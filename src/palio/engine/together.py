@@ -24,11 +24,14 @@ async def undisturbed(work: Coroutine[None, None, T]) -> T:
     cut_off: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.wait([task])
+            await asyncio.shield(task)
         except asyncio.CancelledError as error:
-            cut_off = error
+            if not task.cancelled():
+                cut_off = error
+        except Exception:
+            break  # It has failed, which is told below.
     if cut_off is not None:
         if not task.cancelled():
-            task.exception()
+            task.exception()  # Looked at, or it would be reported as forgotten.
         raise cut_off
     return task.result()
