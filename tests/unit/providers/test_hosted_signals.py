@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palio.providers.base import Incapable, NotAccepted, ProviderError, RateLimited, Refused, RunFailed
+from palio.providers.base import Ambiguous, Incapable, NotAccepted, ProviderError, RateLimited, Refused, RunFailed
 from palio.providers.hosted.signals import Meaning, Phase, Reply, Verdict, has, judge, matches, row_in, says
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
@@ -54,7 +54,7 @@ def test_no_answer_is_without_a_meaning(vendor, status: int, body: object, phase
 
 
 @pytest.mark.parametrize(
-    ("status", "ends"), [(400, Incapable), (404, Incapable), (429, RateLimited), (500, NotAccepted), (503, NotAccepted)]
+    ("status", "ends"), [(400, Incapable), (404, Incapable), (429, RateLimited), (500, Ambiguous), (503, NotAccepted)]
 )
 def test_statuses_mean_what_they_do_in_http(status: int, ends: type[ProviderError]):
     assert judge(Phase.submit, row_in((), Phase.submit, reply(status, {})).meaning) is ends

@@ -140,9 +140,8 @@ HTTP: Final[Sequence[Signal]] = (
     Signal("429", Meaning.rate_limited, {429}),
     Signal("408, 425 or 503", Meaning.overloaded, {408, 425, 503}),
     Signal("any other 4xx", Meaning.invalid, range(400, 500)),
-    # A gateway that gave up waiting says nothing of what stands behind it.
-    Signal("502 or 504", Meaning.unanswered, {502, 504}),
-    Signal("any other 5xx", Meaning.overloaded, range(500, 600)),
+    # Who failed on the way, or gave up waiting for who stands behind it, says nothing of what was taken.
+    Signal("any other 5xx", Meaning.unanswered, range(500, 600)),
 )
 """What statuses mean wherever a vendor's own rows say nothing else."""
 UNREADABLE: Final = Signal("no answer that is known", Meaning.unreadable, ANY_STATUS)
