@@ -9,7 +9,8 @@
     │   ├── TooLarge       413
     │   ├── Unsupported    415
     │   └── TooBusy        429
-    └── SetupError         the server or a command cannot start; the message says what to do
+    ├── SetupError         the server or a command cannot start; the message says what to do
+    └── Futile             trying again will not help, however long one waits
 
 Errors of providers are a tree of their own (`palio.providers.base`): they never reach a caller as they are.
 """
@@ -23,6 +24,10 @@ class PalioError(Exception):
 
 class SetupError(PalioError):
     """The server or a command cannot start as configured."""
+
+
+class Futile(PalioError):
+    """Something that no later try will bring."""
 
 
 class Problem(PalioError):

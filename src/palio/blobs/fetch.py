@@ -11,7 +11,7 @@ import httpx
 
 from palio import __version__
 from palio.blobs.guard import AddressRefused, GuardedTransport, Resolve
-from palio.errors import PalioError
+from palio.errors import Futile, PalioError
 
 _MAX_URL = 8192
 _HEADERS = {
@@ -23,6 +23,10 @@ _HEADERS = {
 
 class FetchFailed(PalioError):
     """A URL did not lead to a file that can be used; the message is for whoever gave the URL."""
+
+
+class FetchRefused(FetchFailed, Futile):
+    """What a URL leads to is never fetched: it is not public, too large, or the URL is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Fetcher:
         self._timeout = httpx.Timeout(policy.read_seconds, connect=policy.connect_seconds).as_dict()
 
     async def fetch(self, url: str, max_bytes: int) -> bytes:
-        """The body at an http or https URL. Raises FetchFailed."""
+        """The body at an http or https URL. Raises FetchFailed, and FetchRefused where no later try will do better."""
         location = _parsed(url)
         async with self._slots:
             try:
@@ -81,7 +85,7 @@ class Fetcher:
             finally:
                 await response.aclose()
         except AddressRefused as error:
-            raise FetchFailed(str(error)) from None
+            raise FetchRefused(str(error)) from None
         except httpx.TimeoutException:
             raise FetchFailed(f"{url.host} did not answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -93,7 +97,7 @@ async def _body(response: httpx.Response, host: str, max_bytes: int) -> bytes:
         raise FetchFailed(f"{host} answered {response.status_code}")
     if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise FetchFailed(f"{host} sent a compressed body although asked not to")
-    too_large = FetchFailed(f"the file at {host} is larger than {max_bytes} bytes")
+    too_large = FetchRefused(f"the file at {host} is larger than {max_bytes} bytes")
     # The header only saves reading what is announced as too large; what counts is what comes.
     announced = response.headers.get("Content-Length", "")
     if announced.isascii() and announced.isdigit() and int(announced[:20]) > max_bytes:
@@ -108,12 +112,12 @@ async def _body(response: httpx.Response, host: str, max_bytes: int) -> bytes:
 
 def _parsed(url: str) -> httpx.URL:
     if len(url) > _MAX_URL:
-        raise FetchFailed(f"a URL has at most {_MAX_URL} characters")
+        raise FetchRefused(f"a URL has at most {_MAX_URL} characters")
     try:
         parsed = httpx.URL(url)
         parsed.raw_host.decode("ascii")
     except (httpx.InvalidURL, ValueError):
-        raise FetchFailed("the URL is not valid") from None
+        raise FetchRefused("the URL is not valid") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise FetchFailed("only http and https URLs can be used")
+        raise FetchRefused("only http and https URLs can be used")
     return parsed

@@ -9,7 +9,10 @@ import msgspec
 from palio.providers.catalog.reading import Catalog
 
 Fetch: TypeAlias = Callable[[str, int], Awaitable[bytes]]
-"""Fetches a public URL of at most so many bytes, guarded as users' URLs are. Raises PalioError."""
+"""Fetches a public URL of at most so many bytes, guarded as users' URLs are.
+
+Raises PalioError, and Futile where no later try will do better.
+"""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

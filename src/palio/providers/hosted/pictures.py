@@ -1,8 +1,11 @@
 """Pictures on their way to a vendor and back: brought to size, and looked at for having been blacked out."""
 
+import binascii
 import io
 
 from PIL import Image, ImageOps
+
+from palio.errors import Futile
 
 DARKEST = 8
 """The highest value, of 255, that a channel of a blacked-out picture has anywhere."""
@@ -31,3 +34,14 @@ def is_black(data: bytes) -> bool:
         # On bytes made to confuse it Pillow raises nearly anything.
         return False
     return isinstance(brightest, (int, float)) and brightest <= DARKEST
+
+
+def inline(url: str) -> bytes:
+    """The picture in a data URL. Raises Futile if it cannot be read."""
+    head, _, data = url.partition(",")
+    if not head.endswith(";base64"):
+        raise Futile("it came as a data URL that is not Base64")
+    try:
+        return binascii.a2b_base64(data, strict_mode=True)
+    except binascii.Error:
+        raise Futile("it came as Base64 that cannot be read") from None

@@ -11,7 +11,6 @@ usually overrides it.
 """
 
 import asyncio
-import binascii
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
@@ -24,7 +23,7 @@ import msgspec
 
 from palio.contract.image.job import ImageJob
 from palio.contract.json import JsonObject
-from palio.errors import PalioError
+from palio.errors import Futile, PalioError
 from palio.providers.base import (
     Ambiguous,
     Assignment,
@@ -48,17 +47,18 @@ from palio.providers.hosted.account import Account
 from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.pace import gap
 from palio.providers.hosted.payload import data_url, payload_of
-from palio.providers.hosted.pictures import fitted, is_black
+from palio.providers.hosted.pictures import fitted, inline, is_black
 from palio.providers.hosted.signals import Phase, Reply, Signal, Verdict, judge, row_in
-from palio.providers.wire import MAX_ANSWER_BYTES, Answer, Wire, pauses, retry_after
+from palio.providers.wire import MAX_ANSWER_BYTES, Answer, TooLarge, Wire, pauses, retry_after
 
 log = logging.getLogger(__name__)
 
 MAX_IMAGE_BYTES = 64 * 1024 * 1024
 MAX_SENT_BYTES = 64 * 1024 * 1024
 """Of all pictures of a job together."""
-DOWNLOADS = 4
-"""Tries to download a picture that was made, and is probably paid."""
+MAX_REDIRECTS = 3
+TIMES_GONE = 3
+"""How often in a row it must be said that something is gone: what was just made may not be everywhere yet."""
 
 
 class HostedProvider(Provider, ABC):
@@ -292,34 +292,51 @@ class HostedProvider(Provider, ABC):
         return data
 
     async def _bytes(self, source: str) -> bytes:
-        if source.startswith("data:"):
-            return _inline(source)
+        """The picture at a URL, tried for as long as there is patience: it was made, and is probably paid."""
+        until = monotonic() + self.account.limits.patience
         tries = pauses(self._random)
-        for left in reversed(range(DOWNLOADS)):
+        times_gone = 0
+        while True:
             try:
                 return await self._download(source)
-            except Lost:
-                raise
+            except Lost as error:
+                times_gone += 1
+                if times_gone == TIMES_GONE:
+                    raise
+                trouble: PalioError = error
+            except (Futile, TooLarge) as error:
+                raise self._given_up(error) from error
             except PalioError as error:
-                if not left:
-                    raise RunFailed(f"the picture was made and cannot be downloaded: {error}") from error
-            await asyncio.sleep(next(tries))
-        raise AssertionError("unreachable")
+                times_gone, trouble = 0, error
+            if (left := until - monotonic()) <= 0:
+                raise self._given_up(trouble) from trouble
+            await asyncio.sleep(min(next(tries), left))
+
+    def _given_up(self, trouble: PalioError) -> ProviderError:
+        # A picture that costs nothing may simply be made again.
+        kind = RunFailed if self.free else Ambiguous
+        return kind(f"the picture was made and cannot be downloaded: {trouble}")
 
     async def _download(self, url: str) -> bytes:
-        if not self._is_own(url):
-            return await self.account.fetch(url, MAX_IMAGE_BYTES)
-        seconds = 2 * self.account.limits.timeout
-        answer = await self.wire.exchange("GET", url, seconds=seconds, max_bytes=MAX_IMAGE_BYTES)
-        match answer.status:
-            case 200:
-                return answer.body
-            case 301 | 302 | 303 | 307 | 308:
-                return await self.account.fetch(answer.headers.get("Location", ""), MAX_IMAGE_BYTES)
-            case 404 | 410:
-                raise Lost(f"the picture is no longer there: {self.wire.told(answer)}")
-            case _:
-                raise RunFailed(self.wire.told(answer))
+        if url.startswith("data:"):
+            return await asyncio.to_thread(inline, url)
+        for _ in range(MAX_REDIRECTS + 1):
+            if not self._is_own(url):
+                return await self.account.fetch(url, MAX_IMAGE_BYTES)
+            seconds = 2 * self.account.limits.timeout
+            answer = await self.wire.exchange("GET", url, seconds=seconds, max_bytes=MAX_IMAGE_BYTES)
+            match answer.status:
+                case 200:
+                    return answer.body
+                case 301 | 302 | 303 | 307 | 308:
+                    # The wire has seen to it that this is a URL, or the answer would be none.
+                    whole = httpx.URL(self.account.base_url + "/").join(url)
+                    url = str(whole.join(answer.headers.get("Location", "")))
+                case 404 | 410:
+                    raise Lost(f"the picture is no longer there: {self.wire.told(answer)}")
+                case _:
+                    raise Ambiguous(self.wire.told(answer))
+        raise Futile(f"{self.name} redirects more than {MAX_REDIRECTS} times")
 
     def _cost(self, run: Run, reply: Reply) -> float | None:
         try:
@@ -362,13 +379,3 @@ class HostedProvider(Provider, ABC):
             return httpx.URL(self.account.base_url + "/").join(url)
         except (httpx.InvalidURL, ValueError):
             return None
-
-
-def _inline(source: str) -> bytes:
-    head, _, data = source.partition(",")
-    if not head.endswith(";base64"):
-        raise RunFailed("the picture came as a data URL that is not Base64")
-    try:
-        return binascii.a2b_base64(data, strict_mode=True)
-    except binascii.Error:
-        raise RunFailed("the picture came as Base64 that cannot be read") from None
