@@ -47,6 +47,8 @@ class Fal(StandIn):
         """How the result of every further request ends."""
         self.says: dict[str, Any] = {}
         self.colour = (30, 90, 160)
+        self.shown_as = ""
+        """The address that its queue gives as its own, if it stands behind another."""
         self.is_locked = False
         self.has_expired = False
 
@@ -81,7 +83,7 @@ class Fal(StandIn):
         self.requests[request.id] = request
         self.started.append(request)
         owner, app, *_ = endpoint.split("/")
-        address = f"{self.url}/{owner}/{app}/requests/{request.id}"
+        address = f"{self.shown_as or self.url}/{owner}/{app}/requests/{request.id}"
         return Says(
             200,
             {

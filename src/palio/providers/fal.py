@@ -1,7 +1,8 @@
 """fal.ai: the queue API, with the base address of its queue.
 
 A job is submitted to a model's endpoint; the answer names the addresses where its status, its result and its end are
-to be had, and those are used as they come: they are not made from the endpoint's. A failed run is COMPLETED as well;
+to be had, and those are used as they come, save that a proxy stays in between: they are not made from the
+endpoint's. A failed run is COMPLETED as well;
 what was wrong is in the status or in the answer in place of the result.
 
 Sources: PyPI `fal-client` 1.0.3; npm `@fal-ai/client` 1.10.1; fal.ai/docs on the queue, on cancelling and on errors.
@@ -79,8 +80,8 @@ class Fal(HostedProvider):
         return Request("POST", order.model.id, order.payload, {"X-Fal-No-Retry": "1"})
 
     def run_of(self, reply: Reply, order: Order) -> Run | None:
-        urls = {name: reply.text(f"{name}_url") for name in ("status", "response", "cancel")}
-        return Run(reply.text("request_id"), order.model.id, time(), urls) if all(urls.values()) else None
+        urls = {name: self._address(reply.text(f"{name}_url")) for name in ("status", "response", "cancel")}
+        return Run(reply.text("request_id"), order.model.id, time(), urls)
 
     def question(self, run: Run) -> Request:
         return Request("GET", run.urls["status"])
@@ -96,4 +97,16 @@ class Fal(HostedProvider):
         return [url for index in range(len(reply.items("images"))) if (url := reply.text("images", index, "url"))]
 
     def cancellation(self, run: Run) -> Request | None:
-        return Request("PUT", run.urls["cancel"])
+        if url := run.urls["cancel"]:
+            return Request("PUT", url)
+        owner, app, *_ = run.model.split("/")
+        return Request("PUT", f"{owner}/{app}/requests/{run.id}/cancel")
+
+    def _address(self, url: str) -> str:
+        """An address as it is to be asked: one at fal's own queue through the proxy, if one is configured.
+
+        Empty if it is none that may be asked.
+        """
+        if url.startswith(f"{self.base_url}/"):
+            url = self.account.base_url.rstrip("/") + url.removeprefix(self.base_url)
+        return url if self.may_be_asked(url) else ""

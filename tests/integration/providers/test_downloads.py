@@ -116,7 +116,7 @@ async def test_a_redirect_may_be_relative(fal: Fal, monkeypatch: pytest.MonkeyPa
 async def test_a_redirect_that_leads_nowhere_ends_the_run(fal: Fal, monkeypatch: pytest.MonkeyPatch, location: str):
     fal.order("download", *[Says(302, b"", {"Location": location})] * 10)
     here = provider(fal, "fal", monkeypatch, patience=0.3)
-    with pytest.raises(Ambiguous, match="redirects more than|Invalid URL"):
+    with pytest.raises(Ambiguous, match=r"redirects more than|Invalid URL"):
         await run(here, FAL.job)
     await here.close()
     assert len(fal.called("download")) <= hosted.MAX_REDIRECTS + 1

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.integration.providers.fal import FAL
-from tests.integration.providers.vendors import assignment, follow, provider
+from tests.integration.providers.vendors import assignment, follow, provider, run
 from tests.standins.fal import Fal
 from tests.standins.server import Says, serving
 
@@ -44,6 +44,26 @@ async def test_addresses_are_used_as_they_come_if_they_are_fals(fal: Fal, monkey
     with pytest.raises(Ambiguous, match="did not say where it can be found"):
         await here.start(assignment(FAL.job))
     await here.close()
+
+
+async def test_a_proxy_stays_between_palio_and_fal(fal: Fal, monkeypatch: pytest.MonkeyPatch):
+    # Given fal behind a proxy, which names the addresses of its queue as they are without one
+    fal.shown_as = "https://queue.fal.run"
+    here = provider(fal, "fal", monkeypatch)
+
+    # When a job is run, then all of it goes through the proxy
+    assert (await run(here, FAL.job)).data
+    await here.close()
+    assert [phase for phase, _ in fal.calls] == ["submit", "poll", "result", "download"]
+
+
+async def test_a_run_that_cannot_be_followed_is_stopped(fal: Fal, monkeypatch: pytest.MonkeyPatch):
+    fal.queued, fal.shown_as = 100, "https://elsewhere.example"
+    here = provider(fal, "fal", monkeypatch)
+    with pytest.raises(Ambiguous, match="did not say where it can be found"):
+        await here.start(assignment(FAL.job))
+    await here.close()
+    assert fal.started[0].is_canceled
 
 
 async def test_a_run_that_is_canceled_in_the_queue_is_never_made(fal: Fal, monkeypatch: pytest.MonkeyPatch):

@@ -14,6 +14,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from random import Random
 from time import monotonic, time
 from typing import ClassVar
@@ -179,9 +180,13 @@ class HostedProvider(Provider, ABC):
         order = await self._order(assignment, found)
         reply = await self._submit(self.submission(order))
         run = self.run_of(reply, order)
-        if run is None or not all(map(self.may_be_asked, run.urls.values())):
-            raise Ambiguous(f"{self.name} took the job and did not say where it can be found")
-        return msgspec.json.encode(run).decode()
+        if run is not None and all(url and self.may_be_asked(url) for url in run.urls.values()):
+            return msgspec.json.encode(run).decode()
+        if run is not None and (cancellation := self.cancellation(run)) is not None:
+            # It cannot be followed, so it had better not go on. If it does all the same, that is what Ambiguous says.
+            with suppress(ProviderError):
+                await self.exchange(cancellation)
+        raise Ambiguous(f"{self.name} took the job and did not say where it can be found")
 
     async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
         run = self.run_in(handle)
