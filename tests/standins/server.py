@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from random import Random
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -140,6 +141,13 @@ def png(width: int = 64, height: int = 64, colour: tuple[int, int, int] = (30, 9
     """A plain picture."""
     file = BytesIO()
     Image.new("RGB", (width, height), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def noise(width: int, height: int) -> bytes:
+    """A picture that no compression makes smaller: three bytes for each pixel."""
+    file = BytesIO()
+    Image.frombytes("RGB", (width, height), Random(1).randbytes(3 * width * height)).save(file, "PNG")
     return file.getvalue()
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 from palio.contract.json import JsonObject
 from palio.providers.base import Progress
 from palio.providers.hosted.orders import Order, Request, Run
-from palio.providers.hosted.provider import HostedProvider
+from palio.providers.hosted.provider import MAX_SENT_BYTES, HostedProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, Test, has, matches, says
 
 _MODERATED = r"nsfw|flagged as sensitive|content policy|\bE005\b"
@@ -37,6 +37,8 @@ class Replicate(HostedProvider):
     kind: ClassVar[str] = "replicate"
     base_url: ClassVar[str] = "https://api.replicate.com/v1"
     key_variable: ClassVar[str | None] = "REPLICATE_API_TOKEN"
+    # A prediction is shown with its input, and so with the pictures that were sent, as Base64.
+    max_answer_bytes: ClassVar[int] = 2 * MAX_SENT_BYTES
     signals: ClassVar[Sequence[Signal]] = (
         Signal("id", Meaning.accepted, SUCCESS, has("id"), {Phase.submit}),
         Signal("starting", Meaning.queued, SUCCESS, says("starting", "status"), {Phase.poll}),
@@ -88,7 +90,7 @@ class Replicate(HostedProvider):
 
     def told(self, reply: Reply) -> str:
         error = reply.text("error")
-        return f"{self.name}: {error[:300]}" if error else super().told(reply)
+        return f"{self.name}: {self.wire.clean(error)}" if error else super().told(reply)
 
     def pause(self, reply: Reply) -> float | None:
         resets = _RESETS.search(reply.text("detail"))

@@ -6,11 +6,11 @@ import pytest
 import replicate as client
 from replicate.exceptions import ModelError, ReplicateError
 from tests.integration.providers.replicate import REPLICATE
-from tests.integration.providers.vendors import assignment, follow, provider
+from tests.integration.providers.vendors import ATTEMPT, assignment, follow, job, provider
 from tests.standins.replicate import SDXL, Replicate
-from tests.standins.server import KEY, Says, serving
+from tests.standins.server import KEY, Says, noise, serving
 
-from palio.providers.base import RateLimited
+from palio.providers.base import Assignment, RateLimited
 
 SCHNELL = "black-forest-labs/flux-schnell"
 
@@ -93,3 +93,23 @@ async def test_how_long_to_wait_is_read_from_where_it_stands(
         await here.start(assignment(REPLICATE.job))
     await here.close()
     assert limited.value.retry_after == seconds
+
+
+async def test_a_large_picture_comes_back_in_every_answer_and_is_read(
+    stand_in: Replicate, monkeypatch: pytest.MonkeyPatch
+):
+    # Given a picture that cannot be compressed
+    picture = noise(832, 832)
+    assert len(picture) > 2_000_000
+
+    async def load(reference: str) -> bytes:
+        return picture
+
+    # When it is edited at a vendor whose answers repeat what was sent
+    here = provider(stand_in, "replicate", monkeypatch)
+    given = Assignment(ATTEMPT, job(engine="flux2", model="pro", images=["aGVsbG8="]), load)
+    _, made = await follow(here, await here.start(given), given)
+    await here.close()
+
+    # Then the run goes on to its end
+    assert made.data
