@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from tests.integration.providers.bfl import BFL
-from tests.integration.providers.comfyui import COMFYUI
+from tests.integration.providers.comfyui import COMFYUI, history
 from tests.integration.providers.fal import FAL
-from tests.integration.providers.replicate import REPLICATE
+from tests.integration.providers.replicate import REPLICATE, failed
 from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignment, follow, provider, run
 from tests.standins.server import KEY, Drips, Drops, Hangs, Page, Says, StandIn, Truncates, serving
 
@@ -30,6 +30,7 @@ UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE)
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
 PROBLEM = {"detail": "x"}
+SECRET = f"the key\n{KEY} is not good"
 OF_HTTP = (
     Sample("401", Phase.submit, Says(401, PROBLEM), KeyRefused),
     Sample("402", Phase.submit, Says(402, PROBLEM), Unfunded),
@@ -212,6 +213,30 @@ async def test_the_handle_and_the_errors_do_not_show_the_key(
         await made.start(assignment(vendor.job))
     await made.close()
     assert "the key *** is not good" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "phase", "says"),
+    [
+        (FAL, "result", Says(422, {"detail": [{"type": SECRET}], "message": SECRET})),
+        (FAL, "result", Says(500, {"detail": SECRET})),
+        (COMFYUI, "submit", Says(400, {"error": {}, "node_errors": {"1": {"errors": [{"details": SECRET}]}}})),
+        (COMFYUI, "result", history(["execution_error", {"node_type": "x", "exception_message": SECRET}])),
+        (BFL, "poll", Says(500, {"detail": SECRET})),
+        (REPLICATE, "poll", failed(SECRET)),
+        (REPLICATE, "poll", Says(404, {"detail": SECRET})),
+    ],
+    ids=str,
+)
+async def test_what_ends_a_run_is_told_in_one_line_without_the_key(
+    vendor: Vendor, stand_in: StandIn, phase: str, says: Says, monkeypatch: pytest.MonkeyPatch
+):
+    stand_in.order(phase, *[says] * 100)
+    made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "patience": 0.1})
+    with pytest.raises(ProviderError) as ended:
+        await run(made, vendor.job)
+    await made.close()
+    assert "the key *** is not good" in str(ended.value)
 
 
 async def test_a_handle_of_another_provider_leads_nowhere(

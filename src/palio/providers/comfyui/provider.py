@@ -209,12 +209,14 @@ class ComfyUI(HostedProvider):
         for message in reply.items(reply.about, "status", "messages"):
             if isinstance(message, list) and len(message) > 1 and message[0] == "execution_error":
                 error = message[1] if isinstance(message[1], dict) else {}
-                return f"{self.name}: {error.get('node_type')}: {error.get('exception_message')}"[:500]
+                what = f"{error.get('node_type')}: {error.get('exception_message')}"
+                return f"{self.name}: {self.wire.clean(what)}"
         errors = reply.at("node_errors")
         if isinstance(errors, dict) and errors:
             node = next(iter(errors))
-            detail = reply.text("node_errors", node, "errors", 0, "details")
-            return f"{self.name} cannot run {reply.text('node_errors', node, 'class_type')}: {detail}"[:500]
+            where = reply.text("node_errors", node, "class_type")
+            what = f"{where}: {reply.text('node_errors', node, 'errors', 0, 'details')}"
+            return f"{self.name} cannot run {self.wire.clean(what)}"
         return super().told(reply)
 
     async def find(self, attempt_id: str) -> Handle | None:
