@@ -68,6 +68,7 @@ class Fal(HostedProvider):
         Signal("no images", Meaning.failed, SUCCESS, lambda reply: isinstance(reply.json, dict), {Phase.result}),
         Signal("still in progress", Meaning.running, {400, 404}, matches("still in progress", "detail"), FOLLOWING),
         Signal("content_policy_violation", Meaning.refused, range(400, 500), _is_moderated),
+        Signal("invalid input", Meaning.invalid, {422}, has("detail", 0), {Phase.result}),
         Signal("locked", Meaning.unfunded, {403}, matches("user is locked|exhausted balance|top_?up", "detail")),
         # 5xx are not billed. Those with a type or a detail are the run's own end.
         Signal("error of the run", Meaning.failed, range(500, 600), _is_of_the_run, {Phase.result}),

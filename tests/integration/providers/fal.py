@@ -31,7 +31,7 @@ FAL = Vendor(
             RunFailed,
         ),
         Sample("error of the run", Phase.result, Says(504, {"detail": "slow"}, {"X-Fal-Error-Type": "x"}), RunFailed),
-        Sample("any other 4xx", Phase.result, Says(422, TOO_MANY), Incapable),
+        Sample("invalid input", Phase.result, Says(422, TOO_MANY), Incapable),
         Sample("cancel", Phase.cancel, Says(202, {"status": "CANCELLATION_REQUESTED"})),
         Sample("ALREADY_COMPLETED", Phase.cancel, Says(400, {"status": "ALREADY_COMPLETED"})),
     ),

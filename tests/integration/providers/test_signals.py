@@ -22,6 +22,7 @@ from palio.providers.base import (
     RunFailed,
     Unfunded,
 )
+from palio.providers.hosted.provider import TIMES_GONE
 from palio.providers.hosted.signals import HTTP, Phase, Reply, row_in
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
@@ -36,8 +37,9 @@ OF_HTTP = (
     Sample("402", Phase.submit, Says(402, PROBLEM), Unfunded),
     Sample("403", Phase.submit, Says(403, PROBLEM), KeyRefused),
     Sample("404", Phase.submit, Says(404, PROBLEM), Incapable),
-    Sample("404", Phase.poll, Says(404, PROBLEM), Lost),
-    Sample("404", Phase.poll, Says(410, PROBLEM), Lost),
+    Sample("4xx of a run", Phase.poll, Says(404, PROBLEM)),
+    Sample("4xx of a run", Phase.poll, Says(410, PROBLEM)),
+    Sample("4xx of a run", Phase.poll, Says(400, PROBLEM)),
     Sample("429", Phase.submit, Says(429, PROBLEM, {"Retry-After": "7"}), RateLimited),
     Sample("429", Phase.poll, Says(429, PROBLEM)),
     Sample("408, 425 or 503", Phase.submit, Says(503, PROBLEM), NotAccepted),
@@ -115,9 +117,9 @@ def test_every_row_of_http_has_a_sample():
 
 @pytest.mark.parametrize(("vendor", "sample"), SAMPLES, ids=name_of)
 async def test_a_row_leads_where_its_meaning_does(vendor: Vendor, sample: Sample, monkeypatch: pytest.MonkeyPatch):
-    # Given a vendor that will answer once as the sample says
+    # Given a vendor that will answer as the sample says, and insist if that is that the run is gone
     with serving(made := vendor.stand_in()):
-        made.order(sample.phase, sample.says)
+        made.order(sample.phase, *[sample.says] * (TIMES_GONE if sample.ends is Lost else 1))
 
         # When a job is run there, or a run of one canceled
         if sample.phase is Phase.cancel:
@@ -182,6 +184,16 @@ async def test_a_run_of_which_nothing_is_heard_is_given_up(
         await run(made, vendor.job)
     await made.close()
     assert len(stand_in.started) == 1
+
+
+@pytest.mark.parametrize(("vendor", "sample"), [pair for pair in SAMPLES if pair[1].ends is Lost], ids=name_of)
+async def test_a_run_that_is_said_to_be_gone_only_once_is_not(
+    vendor: Vendor, sample: Sample, monkeypatch: pytest.MonkeyPatch
+):
+    with serving(made := vendor.stand_in()):
+        made.order(sample.phase, sample.says, Page(), sample.says)
+        assert await outcome(vendor, made, monkeypatch) is None
+        assert len(made.started) == 1
 
 
 async def test_a_run_can_be_followed_by_another_process(

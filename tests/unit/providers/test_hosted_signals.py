@@ -43,6 +43,12 @@ def test_a_run_that_may_be_paid_never_ends_as_if_nothing_had_begun():
         assert not ends & {NotAccepted, RateLimited}
 
 
+@pytest.mark.parametrize("status", range(400, 600))
+def test_no_status_alone_ends_a_run_that_may_be_paid(status: int):
+    for phase in (Phase.poll, Phase.result):
+        assert judge(phase, row_in((), phase, reply(status, {})).meaning) is Verdict.insist
+
+
 def test_a_submission_is_never_repeated_by_waiting():
     assert not {judge(Phase.submit, meaning) for meaning in Meaning} & {Verdict.wait, Verdict.insist}
 

@@ -270,17 +270,24 @@ class HostedProvider(Provider, ABC):
         """What the vendor says of a run, asking again while that is nothing, for as long as there is patience."""
         until = monotonic() + self.account.limits.patience
         tries = pauses(self._random)
+        times_gone = 0
         while True:
+            asked_for = None
             try:
                 reply = await self.exchange(request)
+                verdict = self.judged(phase, reply)
+            except Lost as error:
+                times_gone += 1
+                if times_gone == TIMES_GONE:
+                    raise
+                heard = str(error)
             except (NotAccepted, Ambiguous) as error:
                 # Out of reach or silent, which says nothing of the run.
-                heard, asked_for = str(error), None
+                times_gone, heard = 0, str(error)
             else:
-                verdict = self.judged(phase, reply)
                 if verdict is not Verdict.insist:
                     return reply, verdict
-                heard, asked_for = self.told(reply), self.pause(reply)
+                times_gone, heard, asked_for = 0, self.told(reply), self.pause(reply)
             if (left := until - monotonic()) <= 0:
                 # A run that costs nothing may simply be begun elsewhere.
                 kind = RunFailed if self.free else Ambiguous

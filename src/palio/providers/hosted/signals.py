@@ -112,6 +112,8 @@ Test: TypeAlias = Callable[[Reply], bool]
 SUCCESS: Final = range(200, 300)
 ANY_STATUS: Final = range(100, 600)
 FOLLOWING: Final = (Phase.poll, Phase.result)
+BLAMING: Final = frozenset(range(400, 500)) - {401, 402, 403, 408, 425, 429}
+"""Statuses that blame the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class Signal:
 
 
 HTTP: Final[Sequence[Signal]] = (
+    # Of a run that was begun, and may be paid, only the vendor's own words say that it is gone or cannot be done.
+    Signal("4xx of a run", Meaning.unanswered, BLAMING, phases=FOLLOWING),
     Signal("401", Meaning.key_refused, {401}),
     Signal("402", Meaning.unfunded, {402}),
     Signal("403", Meaning.key_refused, {403}),
