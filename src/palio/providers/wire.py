@@ -94,6 +94,10 @@ class Wire:
             # Idle connections are let go before a server would: a request on one that it is closing is ambiguous.
             limits=httpx.Limits(max_connections=connections, keepalive_expiry=2.0),
             follow_redirects=False,
+            # No proxy of the environment: what is downloaded from public hosts goes past it, and who cannot fetch a
+            # picture had better not have it made. Certificates that the environment names are trusted all the same.
+            trust_env=False,
+            verify=httpx.create_ssl_context(),
         )
 
     async def close(self) -> None:

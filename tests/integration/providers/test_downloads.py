@@ -65,6 +65,16 @@ async def test_any_other_host_must_be_public(fal: Fal, monkeypatch: pytest.Monke
     assert elsewhere.calls == []
 
 
+async def test_a_proxy_of_the_environment_sees_nothing(fal: Fal, monkeypatch: pytest.MonkeyPatch):
+    with serving(elsewhere := Elsewhere()):
+        monkeypatch.setenv("http_proxy", elsewhere.url)
+        monkeypatch.setenv("no_proxy", "")
+        here = provider(fal, "fal", monkeypatch)
+        assert (await run(here, FAL.job)).data
+        await here.close()
+    assert elsewhere.calls == []
+
+
 async def test_a_redirect_from_the_provider_leads_no_further(fal: Fal, monkeypatch: pytest.MonkeyPatch):
     with serving(elsewhere := Elsewhere()):
         fal.order("download", *[Says(302, b"", {"Location": f"{elsewhere.url}/secret.png"})] * 10)
