@@ -1,5 +1,6 @@
 """What is ComfyUI's alone: ids that are ours, stopping at old servers, and what is installed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from tests.standins.comfyui import ComfyUI
 from tests.standins.server import Drops, Page, Says, serving
 
 from palio.providers.base import Ambiguous, Offer, RunFailed, Unable
+from palio.providers.comfyui import provider as adapter
 from palio.providers.comfyui.provider import ComfyUI as Provider
 
 ANOTHER = "0193f3a1b2c4012345678900000000ff"
@@ -147,3 +149,39 @@ async def test_a_queue_full_of_other_peoples_graphs_is_read(comfyui: ComfyUI, he
     comfyui.order("poll", Says(200, {"queue_running": [], "queue_pending": [*others, [900, PROMPT, {}, {}, []]]}))
     seen, _ = await follow(here, handle, given)
     assert seen[0].ahead == 500
+
+
+def test_a_run_is_only_free_where_the_operator_names_no_price(comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch):
+    assert provider(comfyui, "comfyui", monkeypatch).free
+    assert provider(comfyui, "comfyui", monkeypatch, price=0).free
+    assert not provider(comfyui, "comfyui", monkeypatch, price=0.01).free
+
+
+async def test_closing_works_after_what_looks_at_the_server_has_died(
+    comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    # Given a provider whose next look goes wrong in a way that nobody thought of
+    monkeypatch.setattr(adapter, "LOOK_EVERY", 0.0)
+    made = provider(comfyui, "comfyui", monkeypatch)
+    await made.open()
+    await made.wire.close()
+    await asyncio.wait(looks())
+
+    # When it is closed, then that is told, and no error of the one who closes
+    await made.close()
+    assert "no longer asked what it has installed" in caplog.text
+
+
+async def test_closing_can_be_canceled(comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch):
+    made = provider(comfyui, "comfyui", monkeypatch)
+    await made.open()
+    closing = asyncio.create_task(made.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+
+
+def looks() -> list[asyncio.Task[object]]:
+    """What goes on in the background."""
+    return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

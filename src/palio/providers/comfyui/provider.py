@@ -120,11 +120,14 @@ class ComfyUI(HostedProvider):
         self._looking = asyncio.create_task(self._keep_looking())
 
     async def close(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._looking
-        await super().close()
+        try:
+            if (looking := self._looking) is not None:
+                looking.cancel()
+                await asyncio.wait([looking])
+                if not looking.cancelled() and (error := looking.exception()) is not None:
+                    log.error("%s was no longer asked what it has installed", self.name, exc_info=error)
+        finally:
+            await super().close()
 
     def lacks(self, model: Model, job: ImageJob) -> str | None:
         installed = self._installed
@@ -152,19 +155,13 @@ class ComfyUI(HostedProvider):
 
     async def sent_picture(self, data: bytes) -> str:
         """Uploaded under a name that is its content's, so that the same picture lies there once."""
-        name = f"{hashlib.sha256(data).hexdigest()[:32]}.png"
-        form = httpx.Request(
-            "POST",
-            self.account.base_url,
-            data={"overwrite": "true", "type": "input", "subfolder": FOLDER},
-            files={"image": (name, data, "application/octet-stream")},
-        )
+        content, media_type = await asyncio.to_thread(_form, data)
         try:
             answer = await self.wire.exchange(
                 "POST",
                 "upload/image",
-                content=form.read(),
-                media_type=form.headers["Content-Type"],
+                content=content,
+                media_type=media_type,
                 seconds=2 * self.account.limits.timeout,
             )
         except Ambiguous as error:
@@ -298,6 +295,17 @@ class ComfyUI(HostedProvider):
             log.warning("it is not known what %s has installed: %s", self.name, error)
             return
         self._installed = Installed.read({node: reply.at(node) for node, reply in zip(NODES, schemas, strict=True)})
+
+
+def _form(picture: bytes) -> tuple[bytes, str]:
+    """The form that uploads a picture, and its media type."""
+    form = httpx.Request(
+        "POST",
+        "/",
+        data={"overwrite": "true", "type": "input", "subfolder": FOLDER},
+        files={"image": (f"{hashlib.sha256(picture).hexdigest()[:32]}.png", picture, "application/octet-stream")},
+    )
+    return form.read(), form.headers["Content-Type"]
 
 
 def _prompt_id(attempt_id: str) -> str:

@@ -57,6 +57,8 @@ log = logging.getLogger(__name__)
 MAX_IMAGE_BYTES = 64 * 1024 * 1024
 MAX_SENT_BYTES = 64 * 1024 * 1024
 """Of all pictures of a job together."""
+MAX_READ_AT_ONCE = 256 * 1024
+"""Bytes of an answer. Larger ones are decoded in a thread, so that others need not wait for that."""
 MAX_REDIRECTS = 3
 TIMES_GONE = 3
 """How often in a row it must be said that something is gone: what was just made may not be everywhere yet."""
@@ -88,7 +90,7 @@ class HostedProvider(Provider, ABC):
             account.concurrency,
             resumable=True,
             findable=self.knows_our_id,
-            free=self.costs_nothing,
+            free=self.costs_nothing and not account.price,
         )
         self.account = account
         self._random = Random()  # noqa: S311 - spreads requests, not a secret
@@ -155,7 +157,7 @@ class HostedProvider(Provider, ABC):
 
     async def sent_picture(self, data: bytes) -> str:
         """A picture as the payload holds it; a data URL unless overridden. Raises ProviderError."""
-        return data_url(data)
+        return await asyncio.to_thread(data_url, data)
 
     # What they have in common.
 
@@ -219,6 +221,8 @@ class HostedProvider(Provider, ABC):
     async def exchange(self, request: Request, seconds: float | None = None) -> Reply:
         """One request and its answer. Raises NotAccepted if nothing was sent, Ambiguous if no answer came."""
         answer = await self._answer(request, seconds or self.account.limits.timeout)
+        if len(answer.body) > MAX_READ_AT_ONCE:
+            return await asyncio.to_thread(Reply, answer, request.about)
         return Reply(answer, request.about)
 
     def judged(self, phase: Phase, reply: Reply) -> Verdict:
