@@ -150,12 +150,14 @@ async def test_a_vendor_that_is_not_there_has_not_accepted(vendor: Vendor, monke
     assert await outcome(vendor, gone, monkeypatch) is NotAccepted
 
 
-@pytest.mark.parametrize("fault", [Hangs, Drops, Truncates, Drips()], ids=str)
+@pytest.mark.parametrize(
+    ("fault", "timeout"), [(Hangs, 0.5), (Drops, 5.0), (Truncates, 5.0), (Drips(0.05), 0.5)], ids=str
+)
 async def test_a_submission_without_a_whole_answer_is_ambiguous_and_sent_once(
-    vendor: Vendor, stand_in: StandIn, fault, monkeypatch: pytest.MonkeyPatch
+    vendor: Vendor, stand_in: StandIn, fault, timeout: float, monkeypatch: pytest.MonkeyPatch
 ):
     stand_in.order("submit", fault)
-    made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "timeout": 0.2})
+    made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "timeout": timeout})
     with pytest.raises(Ambiguous):
         await made.start(assignment(vendor.job))
     await made.close()
@@ -168,10 +170,20 @@ async def test_a_submission_without_a_whole_answer_is_ambiguous_and_sent_once(
 async def test_trouble_on_the_way_costs_no_run(
     vendor: Vendor, stand_in: StandIn, phase: str, fault, monkeypatch: pytest.MonkeyPatch
 ):
+    # Given a run that was begun with all the time it takes
+    given = assignment(vendor.job)
+    patient = provider(stand_in, vendor.kind, monkeypatch, **vendor.table)
+    handle = await patient.start(given)
+    await patient.close()
+
+    # When there is trouble while it is followed
     stand_in.order(phase, fault)
-    made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "timeout": 0.3})
-    assert (await run(made, vendor.job)).data
-    await made.close()
+    hasty = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "timeout": 0.3})
+    _, made = await follow(hasty, handle, given)
+    await hasty.close()
+
+    # Then it ends with the image, without another start
+    assert made.data
     assert len(stand_in.started) == 1
 
 
