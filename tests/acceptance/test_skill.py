@@ -7,7 +7,11 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
@@ -114,6 +118,65 @@ def test_the_token_of_this_machine_is_found_and_a_server_that_is_not_there_told(
     assert run(skill, command, server, PALIO_TOKEN="", PALIO_DATA=str(server.data)).returncode == 0
     away = run(skill, command, server, PALIO_URL="http://127.0.0.1:9")
     assert (away.returncode, "cannot reach" in away.stderr) == (3, True)
+
+
+@contextmanager
+def stranger(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
+    """A server that is not Palio: its address, and the requests that came."""
+    came: list[BaseHTTPRequestHandler] = []
+
+    class Request(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.append(self)
+            answer(self)
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Request) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.server_port}", came
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+MAKE = 'python3 scripts/palio.py image "x" --engine sd1 --size 64x64'
+
+
+def test_the_token_of_this_machine_goes_to_no_other_one(skill, server):
+    with stranger(lambda request: request.send_error(403)) as (url, came):
+        # A proxy takes the request, for the name is nobody's.
+        elsewhere = {"PALIO_URL": "http://127.0.0.1.evil.example", "http_proxy": url, "no_proxy": ""}
+        done = run(skill, MAKE, server, PALIO_TOKEN="", PALIO_DATA=str(server.data), **elsewhere)
+
+    assert done.returncode == 1, done.stderr
+    assert [request.headers["Authorization"] for request in came] == [None]
+
+
+def test_the_token_does_not_follow_a_redirect(skill, server):
+    def send_on(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(302)
+        request.send_header("Location", other)
+        request.end_headers()
+
+    with stranger(lambda request: request.send_error(403)) as (other, reached), stranger(send_on) as (url, came):
+        done = run(skill, MAKE, server, PALIO_URL=url)
+
+    assert (done.returncode, "302" in done.stderr) == (1, True)
+    assert (len(came), reached) == (1, [])
+
+
+def test_a_server_that_does_not_speak_http_is_told_in_a_line(skill, server):
+    with stranger(lambda request: request.wfile.write(b"SSH-2.0-OpenSSH\r\n")) as (url, _):
+        done = run(skill, MAKE, server, PALIO_URL=url)
+
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (3, 1), done.stderr
+    assert "cannot reach" in done.stderr
 
 
 def test_the_script_needs_only_pythons_standard_library(skill):

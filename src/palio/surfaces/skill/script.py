@@ -12,6 +12,8 @@ machine keeps in its data folder. Images are saved to --out; their paths are pri
 
 import argparse
 import base64
+import http.client
+import ipaddress
 import json
 import mimetypes
 import os
@@ -56,14 +58,22 @@ def main() -> int:
     except Refused as error:
         print(f"refused: {error}", file=sys.stderr)
         return 1
-    except (OSError, ValueError) as error:
-        is_network = isinstance(error, (urllib.error.URLError, TimeoutError, ConnectionError))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        network = (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException)
+        is_network = isinstance(error, network)
         print(f"cannot reach {URL}: {error}" if is_network else f"error: {error}", file=sys.stderr)
         return 3 if is_network else 1
 
 
 class Refused(Exception):
     """The server said no."""
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: urllib would send the token along, wherever that leads."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
 
 
 def _image(arguments: argparse.Namespace) -> Document:
@@ -106,7 +116,7 @@ def _follow(workflow: Document, timeout: float) -> Document:
             wait = max(1, min(HOLD, int(end - time.monotonic())))
             workflow = _ask("GET", f"{_path(str(workflow.get('id')))}?wait={wait}")
             reached = time.monotonic()
-        except OSError:
+        except (OSError, http.client.HTTPException):
             # A server that restarts takes its workflows up again.
             if time.monotonic() - reached > OUTAGE:
                 raise
@@ -157,7 +167,7 @@ def _ask(method: str, path: str, body: Optional[object] = None) -> Document:  # 
         raise ValueError(f"PALIO_URL is {URL!r}, not the address of a server")
     request = urllib.request.Request(URL + path, data, headers, method=method)  # noqa: S310 - checked
     try:
-        with _opener(URL).open(request, timeout=PATIENCE) as reply:
+        with _opener(URL, _Stay()).open(request, timeout=PATIENCE) as reply:
             content = reply.read()
     except urllib.error.HTTPError as error:
         if error.code in (429, 502, 503, 504) and method == "GET":
@@ -191,14 +201,18 @@ def _token() -> Union[str, None]:  # noqa: UP007
         return None
 
 
-def _opener(url: str) -> urllib.request.OpenerDirector:
+def _opener(url: str, *handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
     """One that goes past a proxy to a server on this machine."""
-    return urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if _is_local(url) else []))
+    past = [urllib.request.ProxyHandler({})] if _is_local(url) else []
+    return urllib.request.build_opener(*handlers, *past)
 
 
 def _is_local(url: str) -> bool:
     host = urllib.parse.urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _path(workflow_id: str) -> str:
