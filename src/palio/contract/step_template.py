@@ -85,13 +85,15 @@ class Scope:
     """What the references of a step may read from: the other steps, by name or position, and the arguments.
 
     `step` is the name of the step itself, or of the one in which it is repeated. Inside a repeat, `variables` are
-    what items are called. `allowance` is for all copies of the workflow; `is_copy` when the step is one.
+    what items are called. `allowance` is for all copies of the workflow; `is_copy` when the step is one. `trial` is
+    for what is repeated inside of templates, which are read before the copies are made.
     """
 
     names: Sequence[str]
     arguments: JsonObject
     step: str
     allowance: Allowance = field(default_factory=Allowance)
+    trial: Allowance = field(default_factory=Allowance.of_trials)
     variables: frozenset[str] = frozenset()
     is_copy: bool = False
 
@@ -220,8 +222,8 @@ def _read_repeat(body: JsonObject, at: str, name: str, scope: Scope, errors: Err
 
 
 def _inside(scope: Scope, loop: Loop) -> Scope:
-    # What is repeated in there is counted when the copies are made.
-    return replace(scope, variables=scope.variables | {loop.variable}, allowance=replace(scope.allowance))
+    # What is repeated in there is counted for good when the copies are made.
+    return replace(scope, variables=scope.variables | {loop.variable}, allowance=scope.trial)
 
 
 def _read_copies(
@@ -292,7 +294,7 @@ def _read_input(
     if "input" not in body or not step_type:
         return None
     to_arguments = [reference for reference in references if reference.source == ARGUMENTS]
-    allowance = scope.allowance if scope.is_copy else Allowance()
+    allowance = scope.allowance if scope.is_copy or scope.variables else Allowance()
     values = _values_of(
         to_arguments, lambda reference: read_path(scope.arguments, reference.path), at, allowance, errors
     )

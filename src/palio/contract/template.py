@@ -91,9 +91,9 @@ def _read_steps(value: Json, arguments: JsonObject, errors: Errors) -> tuple[Ste
         errors.add("steps", "must have only objects")
         return ()
     names = _read_names(bodies, errors)
-    allowance = Allowance()
+    allowance, trial = Allowance(), Allowance.of_trials()
     steps = tuple(
-        read_step(body, f"steps[{index}]", name, Scope(names, arguments, name, allowance), errors)
+        read_step(body, f"steps[{index}]", name, Scope(names, arguments, name, allowance, trial), errors)
         for index, (body, name) in enumerate(zip(bodies, names, strict=True))
     )
     _refuse_circles(steps, errors)

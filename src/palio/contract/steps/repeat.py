@@ -49,6 +49,14 @@ class Allowance:
     copied: int = MAX_COPIED
     filled_in: int = MAX_FILLED_IN
 
+    @classmethod
+    def of_trials(cls) -> "Allowance":
+        """Enough to read each template before its copies, whatever a workflow within its own allowance repeats.
+
+        What stands at the bottom is read once more for each repeat around it.
+        """
+        return cls(MAX_NESTING * MAX_COPIES, MAX_NESTING * MAX_COPIED, MAX_NESTING * MAX_FILLED_IN)
+
     def take(self, count: int, template: Json, at: str) -> None:
         """Account for so many copies of a template. Raises BadRequest when that is too much."""
         self.copies -= count

@@ -251,6 +251,32 @@ class TestBounds:
         assert path == "steps[0].input.template.input.template.input.template"
         assert message == "at most 3 repeats may stand inside one another"
 
+    def test_repeats_in_templates_are_bounded_all_together(self) -> None:
+        # The outer array is known only when the first step has run, so none of these makes a copy that counts yet.
+        inner = repeat(repeat(echo(), path="many", name="cell"), path="few", name="row")
+        steps = [repeat(inner, "frames", "output.frames", f"frame{index}") for index in range(99)]
+
+        errors = errors_of(FRAMES, *steps, few=[1] * 9, many=[1] * 100)
+
+        assert len(errors) >= 95
+        messages = [message for told in errors.values() for message in told]
+        assert all(message.endswith("brings the workflow to more than 1000 copies") for message in messages)
+
+    def test_values_in_templates_are_bounded_all_together(self) -> None:
+        greedy: JsonObject = {"$type": "textToImage", "input": {"prompt": "x", "note": ref("$arguments", "long")}}
+        steps = [repeat(greedy, "frames", "output.frames", f"frame{index}") for index in range(99)]
+
+        errors = errors_of(FRAMES, *steps, long="x" * 900_000)
+
+        assert len(errors) >= 40
+
+    def test_templates_that_are_read_on_trial_do_not_count_against_the_copies(self) -> None:
+        inner = repeat(repeat(echo(), path="many", name="cell"), path="one", name="row")
+
+        steps = read(*[repeat(inner, path="one")] * 9, one=[1], many=[1] * 100).steps
+
+        assert len(copies_of(copies_of(copies_of(steps[8])[0])[0])) == 100
+
     def test_a_path_that_becomes_too_long_is_refused(self) -> None:
         [path] = errors_of(repeat(echo(ref("item", "a" * 999))), sides=[{"a" * 999: "x"}])
 
