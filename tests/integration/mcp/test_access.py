@@ -8,7 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.conftest import CONFIG, PALIO, environment, running
-from tests.integration.mcp.conftest import Wire
+from tests.integration.mcp.conftest import LATEST_WITH_SESSION, Wire
+
+from palio.surfaces.mcp.sessions import MAX_OF_ACCOUNT
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
@@ -105,6 +107,31 @@ def test_many_first_clients_at_once_all_come_in(tmp_path):
         for thread in threads:
             thread.join()
         assert all(wire.session for wire in wires)
+
+
+def test_nobody_opens_all_the_sessions(tmp_path):
+    with running(tmp_path / "data", CONFIG) as server:
+        wires = [Wire(server.mcp_url, server.token) for _ in range(MAX_OF_ACCOUNT)]
+        for wire in wires:
+            wire.initialize()
+        params = {
+            "protocolVersion": LATEST_WITH_SESSION, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}
+        }  # fmt: skip
+        one_more = Wire(server.mcp_url, server.token)
+        refused = one_more.send({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params})
+        assert (refused.status_code, refused.json()["status"]) == (429, 429)
+        assert "sessions open" in refused.json()["detail"]
+
+        # Those that are open go on, and others come in.
+        assert wires[0].send(PING).status_code == 200
+        Wire(server.mcp_url, server.another_token()).initialize()
+
+        # One that is over makes room, and what is refused takes none.
+        ended = httpx.delete(server.mcp_url, headers={"Authorization": f"Bearer {server.token}", **wires[0].session})
+        assert ended.status_code == 200
+        assert one_more.send(PING).status_code == 400
+        one_more.initialize()
+        assert "WARNING" not in (server.data / "server.log").read_text()
 
 
 def test_a_server_without_agents_does_not_load_the_protocol(tmp_path):

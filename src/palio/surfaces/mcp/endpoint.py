@@ -24,6 +24,8 @@ from palio.surfaces.rest.requests import base_url, read_body
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
+    from palio.surfaces.mcp.sessions import Sessions
+
 PATH = "/mcp"
 METADATA = "/.well-known/oauth-protected-resource"
 
@@ -78,17 +80,17 @@ class McpEndpoint:
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
         self._under_way = 0
-        self._sessions: asyncio.Future[StreamableHTTPSessionManager] = asyncio.get_running_loop().create_future()
+        self._served: asyncio.Future[_Served] = asyncio.get_running_loop().create_future()
 
     async def serve(self) -> None:
         """Keep the sessions, from the first client on until told to stop."""
         await self._wanted.wait()
         if self._stopping.is_set():
-            self._sessions.cancel()
+            self._served.cancel()
             return
-        sessions = await asyncio.to_thread(_sessions, self._tools, self._doorway.max_body, self._with_aliases)
-        async with sessions.run():
-            self._sessions.set_result(sessions)
+        served = await asyncio.to_thread(_served, self._tools, self._doorway.max_body, self._with_aliases)
+        async with served.manager.run():
+            self._served.set_result(served)
             await self._stopping.wait()
             await self._finish()
 
@@ -132,7 +134,7 @@ class McpEndpoint:
         if self._stopping.is_set():
             await _stopped()(request.scope, receive, send)
             return
-        sessions = await asyncio.shield(self._sessions)
+        served = await asyncio.shield(self._served)
         # Not before, because it needs the SDK too.
         from palio.surfaces.mcp.security import identified, refusal
 
@@ -140,7 +142,8 @@ class McpEndpoint:
             await refused(request.scope, receive, send)
             return
         caller = Caller(account, self._doorway.base_url(request))
-        await sessions.handle_request(identified(request.scope, caller), receive, send)
+        scope = identified(request.scope, caller)
+        await served.sessions.serve(served.manager.handle_request, account, scope, receive, send)
 
     async def _finish(self) -> None:
         """Let calls under way answer, for a little while."""
@@ -163,19 +166,29 @@ class McpEndpoint:
         return reply
 
 
-def _sessions(tools: Tools, max_body: int, with_aliases: bool) -> "StreamableHTTPSessionManager":
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What there is once the first client has come: the SDK's sessions, and whose they are."""
+
+    manager: "StreamableHTTPSessionManager"
+    sessions: "Sessions"
+
+
+def _served(tools: Tools, max_body: int, with_aliases: bool) -> _Served:
     """Imports the SDK, which is done beside the event loop."""
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     from palio.surfaces.mcp import security  # noqa: F401 - so that it is there when the first request is looked at
     from palio.surfaces.mcp.protocol import protocol_server
+    from palio.surfaces.mcp.sessions import Sessions
 
-    return StreamableHTTPSessionManager(
+    manager = StreamableHTTPSessionManager(
         protocol_server(tools, with_aliases=with_aliases),
         max_request_body_size=max_body,
         max_sessions=MAX_SESSIONS,
         session_idle_timeout=IDLE_SECONDS,
     )
+    return _Served(manager, Sessions(IDLE_SECONDS))
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
