@@ -20,6 +20,7 @@ from PIL import Image
 from tests.conftest import PALIO, environment
 
 from palio.surfaces.mcp.catalog import TOOLS
+from palio.surfaces.mcp.guides import EACH_ANIMAL
 
 
 @pytest.fixture
@@ -83,6 +84,17 @@ def test_a_template_of_the_references_runs(skill, server):
 
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()) == 2
+
+
+def test_what_a_repeat_made_is_saved(skill, server):
+    template = {"steps": [EACH_ANIMAL], "arguments": {"animals": ["a hen", "a goat"]}}
+    assert json.dumps(EACH_ANIMAL) in (skill / "references/workflows.md").read_text()
+    (skill / "template.json").write_text(json.dumps(template))
+
+    done = run(skill, "python3 scripts/palio.py submit template.json --out made", server)
+
+    assert done.returncode == 0, done.stderr
+    assert [Image.open(skill / path).format for path in done.stdout.split()] == ["JPEG"] * 2
 
 
 def test_what_is_refused_is_told_by_field(skill, server):

@@ -16,9 +16,11 @@ from tests.conftest import CONFIG, running
 from tests.integration.mcp.conftest import GENERATIONS, connected
 
 from palio.surfaces.mcp.catalog import TOOLS, Action
+from palio.surfaces.mcp.guides import EACH_ANIMAL
 from palio.surfaces.mcp.schemas import EXAMPLES
 
 FOX = {"engine": "sdxl", "prompt": "a fox in the snow", "size": "256x128", "outputFormat": "png"}
+NET = {"preprocessor": "canny", "weight": 1, "startStep": 0, "endStep": 1}
 SLOW = {"engine": "grok", "prompt": "a slow tide"}
 """Takes a minute."""
 
@@ -284,6 +286,51 @@ async def test_a_workflow_of_several_steps(connect):
             Action.get, {"workflowId": nested.structured_content["id"], "wait": 30, "previews": False}
         )
         assert (over.structured_content["status"], of_type(over, "image")) == ("succeeded", [])
+
+
+async def test_what_a_repeat_made_is_told_shown_and_listed(connect, server):
+    template = {"steps": [EACH_ANIMAL], "arguments": {"animals": ["a hen", "a goat"]}, "wait": 30}
+    async with connect(token=server.another_token("repeats")) as client:
+        result = await client.call_tool(Action.submit, template)
+        page = await client.call_tool(Action.query, {})
+        listed = (await client.list_resources()).resources
+
+    assert result.structured_content["status"] == "succeeded", text(result)
+    made = [image["id"] for copy in result.structured_content["steps"][0]["output"]["steps"]
+            for image in copy["output"]["images"]]  # fmt: skip
+    assert len(made) == 2
+    assert "animals (repeat): succeeded, 2 steps" in text(result)
+    assert "animals[1] (imageGen): succeeded, by sketch" in text(result)
+    assert "built-in stand-in" in text(result)
+    assert all(f"palio://blobs/{blob}" in text(result) for blob in made)
+    assert len(of_type(result, "image")) == 2
+    assert {str(link.uri) for link in of_type(result, "resource_link")} == {f"palio://blobs/{blob}" for blob in made}
+    assert "repeat (2 images)" in text(page)
+    assert {f"palio://blobs/{blob}" for blob in made} <= {str(resource.uri) for resource in listed}
+
+
+async def test_addresses_of_own_images_stand_in_arguments_and_in_lists(connect):
+    async with connect() as client:
+        first = await client.call_tool(Action.generate, FOX)
+        (link,) = of_type(first, "resource_link")
+        vary = {
+            "$type": "textToImage",
+            "input": {
+                "prompt": "at night",
+                "width": 128,
+                "height": 128,
+                "sourceImage": {"$ref": "$arguments", "path": "pictures[0]"},
+                "controlNets": [{**NET, "image": str(link.uri)}],
+            },
+        }
+        sent = {"steps": [vary], "arguments": {"pictures": [str(link.uri)]}, "whatif": True}
+        taken = await client.call_tool(Action.submit, sent)
+        unknown = await client.call_tool(Action.submit, sent | {"arguments": {"pictures": ["palio://blobs/none.png"]}})
+
+    assert not taken.is_error, text(taken)
+    assert taken.structured_content["arguments"]["pictures"][0].startswith("http://")
+    assert taken.structured_content["steps"][0]["input"]["controlNets"][0]["image"].startswith("http://")
+    assert "arguments.pictures[0]: there is no blob" in text(unknown)
 
 
 async def test_an_ephemeral_workflow_is_shown_to_the_call_that_waited(connect):

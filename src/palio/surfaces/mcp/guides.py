@@ -11,6 +11,7 @@ from palio.contract.image.guide import DEFAULT_ENGINE, Guide, guides
 from palio.contract.json import JsonObject
 from palio.contract.query import LONGEST_WAIT
 from palio.contract.steps import STEP_TYPES
+from palio.contract.steps.repeat import MAX_ITEMS
 from palio.contract.template import MAX_STEPS
 
 TWO_STEPS: JsonObject = {
@@ -42,6 +43,25 @@ TWO_STEPS: JsonObject = {
     "tags": ["example"],
 }
 """A template in which a step uses another's image."""
+
+
+EACH_ANIMAL: JsonObject = {
+    "$type": "repeat",
+    "name": "animals",
+    "input": {
+        "for": {"$ref": "$arguments", "path": "animals", "as": "animal"},
+        "template": {
+            "$type": "imageGen",
+            "input": {
+                "engine": "flux2",
+                "model": "klein",
+                "operation": "createImage",
+                "prompt": {"$ref": "animal", "path": ""},
+            },
+        },
+    },
+}
+"""A step that repeats another one for each of the arguments `animals`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +116,11 @@ def workflows() -> str:
             "- The input of `echo` is a `message`, which becomes `output.message`.",
             "- The input of `imageGen` has `engine` and then, as the engine has them, `ecosystem`, `model` and "
             "`operation`. `/openapi.json` of the server describes every variant as `ImageGenInput`.",
+            "- The input of `textToImage` has a `prompt`, and `model` (the AIR of a Stable Diffusion checkpoint), "
+            "`width`, `height`, `quantity` and `seed` as wished. `imageGen` is for every other model.",
+            "- `repeat` does its `template`, which is a step, once for each item of the array that `for` refers to: "
+            f"`{json.dumps(EACH_ANIMAL)}`. They are in its `output.steps`, in the order of the items, of which "
+            f"there may be {MAX_ITEMS}. Another step refers to one as `output.steps[0].output.images[0].url`.",
             f"- `wait` holds a reply until the workflow is over, for {LONGEST_WAIT} seconds at most. A workflow goes "
             "on when nobody waits; look at it later by its id.",
             "- It has ended when its status is succeeded, failed, expired or canceled.",

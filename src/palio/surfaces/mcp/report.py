@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from palio.contract.document import Blob, Job, Page, Step, Workflow
+from palio.contract.document import Blob, Job, Page, Step, Workflow, copies_in, every_step
 from palio.contract.json import Json, JsonObject
 from palio.contract.status import FAILED
 from palio.surfaces.mcp.addresses import blob_address
@@ -24,11 +24,11 @@ def describe(workflow: Workflow) -> str:
     if workflow.id is None:
         return f"Valid. It would cost {workflow.cost.total} Buzz; nothing was submitted."
     lines = [f"Workflow {workflow.id}: {workflow.status}, {workflow.cost.total} Buzz."]
-    details = [line for step in workflow.steps for line in _step(step)]
+    details = [line for step in every_step(workflow.steps) for line in _step(step)]
     lines += _at_most(details)
     if not workflow.status.is_final:
         lines.append(_next(workflow))
-    if any(job.provider == STAND_IN for step in workflow.steps for job in step.jobs or ()):
+    if any(job.provider == STAND_IN for step in every_step(workflow.steps) for job in step.jobs or ()):
         lines.append("sketch is a built-in stand-in that composes clip art; no image model made this.")
     return "\n".join(lines)
 
@@ -37,8 +37,7 @@ def describe_page(page: Page) -> str:
     """A page of workflows, a line each."""
     lines = [
         f"{workflow.id}  {workflow.status}  {workflow.created_at:%Y-%m-%d %H:%M:%S}Z  "
-        + ", ".join(f"{step.type} ({len(_images(step))} images)" if _images(step) else step.type for step in
-                    workflow.steps[:5])
+        + ", ".join(_kind(step) for step in workflow.steps[:5])
         for workflow in page.items
     ]  # fmt: skip
     if not lines:
@@ -68,7 +67,7 @@ def describe_problem(detail: str, errors: dict[str, list[str]]) -> str:
 
 def step_images(workflow: Workflow) -> list[Blob]:
     """The images of a workflow that are there."""
-    return [blob for step in workflow.steps for blob in _images(step) if blob.available and blob.url]
+    return [blob for step in every_step(workflow.steps) for blob in _images(step) if blob.available and blob.url]
 
 
 def done_share(workflow: Workflow) -> float:
@@ -96,9 +95,19 @@ def shortened_object(value: JsonObject) -> JsonObject:
     return {name: shortened(item) for name, item in value.items()}
 
 
+def _kind(step: Step) -> str:
+    count = sum(len(_images(each)) for each in every_step([step]))
+    return f"{step.type} ({count} images)" if count else step.type
+
+
 def _step(step: Step) -> Iterator[str]:
     makers = ", ".join(dict.fromkeys(job.provider for job in step.jobs or () if job.provider))
-    yield f"{step.name} ({step.type}): {step.status}" + (f", by {makers}" if makers else "")
+    count = len(copies_in(step))
+    yield (
+        f"{step.name} ({step.type}): {step.status}"
+        + (f", {count} {'step' if count == 1 else 'steps'}" if count else "")
+        + (f", by {makers}" if makers else "")
+    )
     for blob in _images(step):
         if step.status.is_final or blob.available:
             yield f"  {_image(blob)}"

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Protocol, cast
@@ -11,7 +11,7 @@ import msgspec
 from anyio import CancelScope
 
 from palio.blobs.service import Blobs
-from palio.contract.document import Blob, Page, Workflow
+from palio.contract.document import Blob, Page, Workflow, every_step
 from palio.contract.instant import now, to_micros
 from palio.contract.json import Json, JsonObject
 from palio.contract.problem import problem_document
@@ -200,12 +200,13 @@ class Tools:
         return stored
 
     def _share(self, stored: Stored) -> float:
-        jobs = [job.id for step in stored.document.steps for job in step.jobs or ()]
+        jobs = [job for step in every_step(stored.document.steps) for job in step.jobs or ()]
         if stored.document.status.is_final or not jobs:
             return report.done_share(stored.document)
         outlook = self.service.orchestrator.outlook(stored.id)
-        over = {job.id for step in stored.document.steps for job in step.jobs or () if job.status.is_final}
-        rates = [1.0 if job in over else (outlook[job].rate or 0.0) if job in outlook else 0.0 for job in jobs]
+        rates = [
+            1.0 if job.status.is_final else (outlook[job.id].rate or 0.0) if job.id in outlook else 0.0 for job in jobs
+        ]
         return min(round(sum(rates) / len(rates), 3), MOST_BEFORE_THE_END)
 
     def as_read(self, stored: Stored, caller: Caller) -> Workflow:
@@ -251,31 +252,38 @@ class Tools:
 
     async def _with_own_images(self, template: JsonObject, caller: Caller) -> JsonObject:
         """The template with addresses of the caller's blobs replaced by URLs that can be fetched."""
-        steps = template.get("steps")
-        if not isinstance(steps, list):
-            return template
-        return template | {
-            "steps": [await self._with_own(step, f"steps[{at}]", caller) for at, step in enumerate(steps)]
-        }
+        found = dict(template)
+        if isinstance(steps := template.get("steps"), list):
+            found["steps"] = await self._with_own(steps, "steps", caller, _holds_images)
+        if isinstance(arguments := template.get("arguments"), dict):
+            found["arguments"] = await self._with_own(arguments, "arguments", caller, _anything)
+        return found
 
-    async def _with_own(self, value: Json, at: str, caller: Caller) -> Json:
+    async def _with_own(self, value: Json, at: str, caller: Caller, enter: Callable[[str, Json], bool]) -> Json:
+        """The value, with addresses replaced in the members that `enter` says."""
         if isinstance(value, str) and (blob_id := blob_at(value)) is not None:
             if await self.file(blob_id, caller) is None:
                 raise BadRequest.at(at, f"there is no blob {blob_id!r}")
             return self._blobs.url(caller.base_url, blob_id, now())[0]
         if isinstance(value, list):
-            return [await self._with_own(item, f"{at}[{index}]", caller) for index, item in enumerate(value)]
+            return [await self._with_own(item, f"{at}[{index}]", caller, enter) for index, item in enumerate(value)]
         if isinstance(value, dict):
             return {
-                name: await self._with_own(item, f"{at}.{name}", caller) if _may_hold_images(name, item) else item
+                name: await self._with_own(item, f"{at}.{name}", caller, enter) if enter(name, item) else item
                 for name, item in value.items()
             }
         return value
 
 
-def _may_hold_images(name: str, value: Json) -> bool:
+def _holds_images(name: str, value: Json) -> bool:
     """Members with images, and what leads to them; a prompt that looks like an address stays as it is."""
-    return name in ("image", "images", "sourceImage") or isinstance(value, dict)
+    is_list_of_objects = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    return name in ("image", "images", "sourceImage") or isinstance(value, dict) or is_list_of_objects
+
+
+def _anything(_name: str, _value: Json) -> bool:
+    """Nobody knows yet which argument becomes an image; one that is the whole address of a blob is meant as one."""
+    return True
 
 
 def _refused(problem: Problem) -> Answer:

@@ -24,7 +24,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Dict, List, Optional, Union  # noqa: UP035 - runs on older Pythons than Palio itself
+from typing import Dict, Iterator, List, Optional, Union  # noqa: UP035 - runs on older Pythons than Palio itself
 
 URL = os.environ.get("PALIO_URL", "http://127.0.0.1:8080").rstrip("/")
 WORKFLOWS = "/v2/consumer/workflows"
@@ -128,9 +128,9 @@ def _finish(workflow: Document, out: Path) -> int:
     """Save the images and say where they are, or why there are none."""
     status = workflow.get("status")
     print(f"workflow {workflow.get('id')}: {status}", file=sys.stderr)
-    for step in _objects(workflow.get("steps")):
-        output = step.get("output")
-        for image in _objects(output.get("images") if isinstance(output, dict) else None):
+    for step in _steps(workflow):
+        output = _object(step.get("output"))
+        for image in _objects(output.get("images")):
             if image.get("available") and image.get("url"):
                 print(_save(str(image["url"]), str(image["id"]), out))
         for job in _objects(step.get("jobs")):
@@ -139,6 +139,17 @@ def _finish(workflow: Document, out: Path) -> int:
     if status not in FINAL:
         print(f"It goes on. See it with: get {workflow.get('id')}", file=sys.stderr)
     return 0 if status == "succeeded" else 1
+
+
+def _steps(holder: Document) -> Iterator[Document]:
+    """The steps of a workflow, each followed by those that it repeats."""
+    for step in _objects(holder.get("steps")):
+        yield step
+        yield from _steps(_object(step.get("output")))
+
+
+def _object(value: object) -> Document:
+    return value if isinstance(value, dict) else {}
 
 
 def _objects(value: object) -> List[Document]:  # noqa: UP006
