@@ -117,6 +117,15 @@ def test_values_that_are_no_text_or_number_are_refused(session, text):
         assert message_in(reply)["result"]["isError"]
 
 
+def test_a_number_that_json_cannot_express_is_refused_by_path(session):
+    text = '{"steps": [{"$type": "textToImage", "input": {"prompt": "a cup", "cfgScale": 1e400}}], "whatif": true}'
+    reply = session.send(
+        f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{Action.submit}","arguments":{text}}}}}'
+    )
+    result = message_in(reply)["result"]
+    assert result["structuredContent"]["errors"] == {"steps[0].input.cfgScale": ["must be a finite number"]}
+
+
 def test_a_client_has_to_take_events(session):
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     assert session.send(ping, Accept="application/json").status_code == 406

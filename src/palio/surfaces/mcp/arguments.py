@@ -6,6 +6,7 @@ Whatever is wrong is told by the path under which the caller wrote it.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TypeVar
 
 import msgspec
@@ -106,6 +107,9 @@ class Cancellation:
 def read_arguments(sent: Mapping[str, object]) -> JsonObject:
     """The arguments of a call as JSON within the bounds of any request body. Raises BadRequest."""
     try:
+        if (place := _place_of_infinite(dict(sent), "")) is not None:
+            # Written as null, it would be as if it had not been sent.
+            raise BadRequest.at(place, "must be a finite number")
         return read_object(msgspec.json.encode(dict(sent)))
     except (OverflowError, RecursionError, UnicodeEncodeError, TypeError, ValueError) as error:
         raise BadRequest.at("", f"the arguments cannot be read: {error}") from None
@@ -194,6 +198,19 @@ def _sides(size: Json, image: JsonObject) -> JsonObject:
     if also := [name for name in ("width", "height", "aspectRatio") if image.get(name) is not None]:
         raise BadRequest.at("size", f"cannot be sent together with {also[0]}")
     return {"width": int(match[1]), "height": int(match[2])}
+
+
+def _place_of_infinite(value: object, at: str) -> str | None:
+    """The path of the first number that JSON cannot express, such as 1e400."""
+    if isinstance(value, float):
+        return None if isfinite(value) else at
+    if isinstance(value, dict):
+        children = [(f"{at}.{name}" if at else str(name), child) for name, child in value.items()]
+    elif isinstance(value, list):
+        children = [(f"{at}[{index}]", child) for index, child in enumerate(value)]
+    else:
+        return None
+    return next((place for path, child in children if (place := _place_of_infinite(child, path)) is not None), None)
 
 
 def _expect(arguments: JsonObject, *known: str) -> None:
