@@ -12,8 +12,11 @@ import httpx
 import pytest
 from tests.conftest import PALIO, READY, environment, running
 
+from palio.blobs.fetch import Fetcher
 from palio.engine.orchestrator import Orchestrator
 from palio.errors import PalioError
+from palio.providers.base import Provider
+from palio.providers.hosted.account import Fetch
 from palio.providers.scripted import Scripted
 from palio.settings import Settings
 from palio.surfaces.server import Palio
@@ -76,6 +79,50 @@ async def test_a_server_of_which_a_part_fails_ends_and_says_so(
                 await Palio(settings, store, listening.getsockname(), ("127.0.0.1", 0)).serve(listening)
 
     assert "out of order" in caplog.text
+
+
+async def test_what_one_part_fails_to_close_leaves_no_other_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    closed: list[object] = []
+    fetches: list[object] = []
+    both = asyncio.Barrier(2)
+
+    class Stuck(Scripted):
+        async def open(self) -> None:
+            await both.wait()  # One after the other they would never be open.
+
+        async def close(self) -> None:
+            closed.append(self.name)
+            raise RuntimeError(f"{self.name} is stuck")
+
+    class Recorded(Fetcher):
+        async def close(self) -> None:
+            closed.append(self)
+            await super().close()
+
+    async def break_down(_: Orchestrator) -> None:
+        raise RuntimeError("out of order")
+
+    def stuck(_: Settings, fetch: Fetch) -> dict[str, Provider]:
+        fetches.append(fetch.__self__)
+        return {name: Stuck(name, 1, None, {}) for name in ("first", "second")}
+
+    monkeypatch.setattr(Orchestrator, "serve", break_down)
+    monkeypatch.setattr("palio.surfaces.server.configured", stuck)
+    monkeypatch.setattr("palio.surfaces.server.Fetcher", Recorded)
+
+    settings = Settings(data=tmp_path)
+    with closing(open_store(settings)) as store, socket.create_server(("127.0.0.1", 0)) as listening:
+        async with asyncio.timeout(10):
+            with pytest.raises(PalioError, match="its log says why"):
+                await Palio(settings, store, listening.getsockname(), ("127.0.0.1", 0)).serve(listening)
+
+    # Then all is closed: both providers, what fetches their results, and what fetches for users.
+    results, users = [each for each in closed if isinstance(each, Recorded)]
+    assert {"first", "second"} < set(closed)
+    assert fetches == [results]
+    assert users is not results
 
 
 def test_a_token_of_another_database_is_replaced(tmp_path: Path) -> None:

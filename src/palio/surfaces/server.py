@@ -6,7 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, closing, contextmanager
 from datetime import timedelta
 from random import Random
 from typing import TypeAlias
@@ -89,15 +89,16 @@ class Palio:
         self._address = _url(rest)
         self._mcp_address = _url(mcp) + MCP_PATH
         self._store = store
-        fetcher = Fetcher(FetchPolicy())
-        self._providers = configured(settings, fetcher.fetch)
+        # Apart from what users point at: a slow address of a stranger holds up no image that is paid for.
+        self._results = Fetcher(FetchPolicy())
+        self._providers = configured(settings, self._results.fetch)
         limits = ImageLimits(max_pixels=settings.image_max_pixels, max_input_bytes=settings.fetch_max_bytes)
         self._blobs = Blobs(
             ObjectStore.open(settings.blobs_url or str(settings.data / "blobs")),
             store.files.data,
             Signer(load_or_create_key(settings.data / "signing-key"), settings.url_lifetime),
             limits,
-            fetcher,
+            Fetcher(FetchPolicy()),
         )
         self._retention = timedelta(days=settings.retention_days)
         inputs = Inputs(self._blobs)
@@ -168,32 +169,40 @@ class Palio:
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         try:
-            for provider in self._providers.values():
-                await provider.open()
-            await self.orchestrator.take_up()
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self.orchestrator.serve()),
-                    group.create_task(sweep_for_ever(self._store, self._blobs, self._retention)),
-                ]
-                sessions = group.create_task(self.mcp.serve())
-                self._say_ready()
-                # What is there now stays: no collection needs to look at it again.
-                gc.collect()
-                gc.freeze()
-                gc.set_threshold(20_000, 20, 20)
-                yield
-                self.mcp.stop()
-                await sessions
-                for task in tasks:
-                    task.cancel()
+            async with self._opened():
+                await self.orchestrator.take_up()
+                async with asyncio.TaskGroup() as group:
+                    tasks = [
+                        group.create_task(self.orchestrator.serve()),
+                        group.create_task(sweep_for_ever(self._store, self._blobs, self._retention)),
+                    ]
+                    sessions = group.create_task(self.mcp.serve())
+                    self._say_ready()
+                    # What is there now stays: no collection needs to look at it again.
+                    gc.collect()
+                    gc.freeze()
+                    gc.set_threshold(20_000, 20, 20)
+                    yield
+                    self.mcp.stop()
+                    await sessions
+                    for task in tasks:
+                        task.cancel()
         except BaseException:
             self.has_failed = True
             raise
-        finally:
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[None]:
+        """The parts that reach outside, open; each is closed at the end, also when another cannot be."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._blobs.close)
+            stack.push_async_callback(self._results.close)
             for provider in self._providers.values():
-                await provider.close()
-            await self._blobs.close()
+                stack.push_async_callback(provider.close)
+            async with asyncio.TaskGroup() as group:
+                for provider in self._providers.values():
+                    group.create_task(provider.open())
+            yield
 
     def _say_ready(self) -> None:
         settings = self._settings
