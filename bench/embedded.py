@@ -28,7 +28,7 @@ from palio.engine.orchestrator import Orchestrator
 from palio.engine.room import Room
 from palio.engine.service import WorkflowService
 from palio.engine.upkeep import Upkeep
-from palio.providers.scripted import Scripted
+from palio.providers.scripted import Script, Scripted
 from palio.race.clock import LoopClock
 from palio.race.field import Field
 from palio.race.stand import Entrant
@@ -59,7 +59,7 @@ async def _engine(store: Store, data: Path) -> AsyncIterator[WorkflowService]:
         objects, store.files.data, Signer(bytes(32), timedelta(days=1)), ImageLimits(), Fetcher(FetchPolicy())
     )
     inputs = Inputs(blobs)
-    provider = Scripted("zero", 1000, None, {"tiny": True})
+    provider = Scripted("zero", 1000, None, Script(tiny=True))
     field = Field([Entrant(provider.name, provider.concurrency)], LoopClock(), Random())
     room = Room(
         workflows=store.workflows,

@@ -17,7 +17,7 @@ from palio.engine.orchestrator import Orchestrator
 from palio.errors import PalioError
 from palio.providers.base import Provider
 from palio.providers.hosted.account import Fetch
-from palio.providers.scripted import Scripted
+from palio.providers.scripted import Script, Scripted
 from palio.settings import Settings
 from palio.surfaces.server import Palio
 from palio.surfaces.tokens import ensure_first_token, list_tokens, open_store
@@ -70,7 +70,7 @@ async def test_a_server_of_which_a_part_fails_ends_and_says_so(
 
     if when == "later":
         monkeypatch.setattr(Orchestrator, "serve", break_down)
-    monkeypatch.setattr("palio.surfaces.server.configured", lambda *_: {"broken": Broken("broken", 1, None, {})})
+    monkeypatch.setattr("palio.surfaces.server.configured", lambda *_: {"broken": Broken("broken", 1, None, Script())})
 
     settings = Settings(data=tmp_path)
     with closing(open_store(settings)) as store, socket.create_server(("127.0.0.1", 0)) as listening:
@@ -106,7 +106,7 @@ async def test_what_one_part_fails_to_close_leaves_no_other_open(
 
     def stuck(_: Settings, fetch: Fetch) -> dict[str, Provider]:
         fetches.append(fetch.__self__)
-        return {name: Stuck(name, 1, None, {}) for name in ("first", "second")}
+        return {name: Stuck(name, 1, None, Script()) for name in ("first", "second")}
 
     monkeypatch.setattr(Orchestrator, "serve", break_down)
     monkeypatch.setattr("palio.surfaces.server.configured", stuck)

@@ -17,7 +17,7 @@ from palio.providers.hosted.account import Account, Fetch, Limits
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
 from palio.providers.replicate import Replicate
-from palio.providers.scripted import Scripted
+from palio.providers.scripted import Script, Scripted
 from palio.providers.sketch.provider import SketchProvider
 from palio.providers.wire import api_key
 from palio.settings import ProviderSettings, Settings
@@ -41,11 +41,7 @@ def _options(name: str, chosen: ProviderSettings, type_: type[T]) -> T:
 
 
 def _scripted(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
-    options = {key: value for key, value in chosen.options.items() if value is not None}
-    try:
-        return Scripted(name, chosen.concurrency, chosen.price, options)
-    except msgspec.ValidationError as error:
-        raise SetupError(f"[providers.{name}]: {error}") from None
+    return Scripted(name, chosen.concurrency, chosen.price, _options(name, chosen, Script))
 
 
 def _sketch(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:

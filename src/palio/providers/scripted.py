@@ -8,7 +8,7 @@ run, as a vendor's invoice would. A run is a function of its handle and the time
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -46,10 +46,8 @@ class Scripted(Provider):
 
     kind: ClassVar[str] = "scripted"
 
-    def __init__(
-        self, name: str, concurrency: int, price: float | None, options: Mapping[str, bool | int | float | str]
-    ) -> None:
-        self._script = msgspec.convert(dict(options), Script)
+    def __init__(self, name: str, concurrency: int, price: float | None, script: Script) -> None:
+        self._script = script
         self._price = price or 0.0
         super().__init__(name, concurrency, resumable=self._script.seconds > 0, free=self._price == 0)
         self._families = frozenset(filter(None, self._script.families.replace(" ", "").split(",")))
