@@ -81,8 +81,8 @@ class Entry:
         """Whether it is a second attempt."""
         self.began = clock.time() - (age or 0.0)
         """When it began, by the clock."""
-        self._is_timed = age is None
         # Of a run that another process began, nobody knows for how long there was no server to see its end.
+        self._is_timed = age is None
         self._clock = clock
         self._stand = stand
         self._record = record

@@ -109,10 +109,7 @@ class Field:
         return self._entry(contender, task, hedge=False, age=max(0.0, age))
 
     def rival(self, running: Entry, offers: Iterable[Offer]) -> Contender | None:
-        """The contender with whom a second attempt should start now, if any; it has a place free.
-
-        A first attempt that is hedged is given up by nobody: that, or the rival, wins.
-        """
+        """The contender with whom a second attempt should start now, if any; it has a place free."""
         task = running.task
         if self._late_in(task.engine).is_common:
             return None

@@ -35,7 +35,7 @@ class AttemptStatus(StrEnum):
     """It made an image after another attempt had won."""
     failed = "failed"
     canceled = "canceled"
-    """It was stopped, as its provider confirmed."""
+    """It was stopped, as its provider confirmed, or was called off before its provider had it."""
     abandoned = "abandoned"
     """It was to stop, and its provider did not confirm that it did: it may still be paid for."""
     lost = "lost"
