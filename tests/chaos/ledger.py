@@ -55,7 +55,7 @@ class Database(Protocol):
         """As Palio is told; None for a file in its data folder."""
 
     def read(self, *, unfinished: bool = False) -> Snapshot:
-        """What it holds, while no Palio runs; or only what is not over."""
+        """What it holds, while no Palio runs; or only what is not over. Nothing, if none has come to make its tables."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class Sqlite:
             for file in self.data.glob("palio.db*"):
                 shutil.copy(file, folder)
             with closing(sqlite3.connect(Path(folder) / "palio.db")) as connection:
+                if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'attempts'").fetchall():
+                    return Snapshot({}, {})
                 return _snapshot(
                     *(connection.execute(sql).fetchall() for sql in (_UNFINISHED if unfinished else _EVERYTHING))
                 )
@@ -88,6 +90,8 @@ class Postgres:
 
     def read(self, *, unfinished: bool = False) -> Snapshot:
         with psycopg.connect(self.address) as connection:
+            if connection.execute("SELECT to_regclass('attempts')").fetchone() == (None,):
+                return Snapshot({}, {})
             return _snapshot(
                 *(connection.execute(sql.encode()).fetchall() for sql in (_UNFINISHED if unfinished else _EVERYTHING))
             )

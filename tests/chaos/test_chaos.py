@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.chaos.__main__ import report
 from tests.chaos.campaign import Plan, campaign
-from tests.chaos.ledger import sqlite
+from tests.chaos.ledger import Snapshot, sqlite
 
 
 async def test_through_many_kills_nothing_is_lost_and_nothing_paid_twice(tmp_path: Path) -> None:
@@ -18,3 +18,10 @@ async def test_through_many_kills_nothing_is_lost_and_nothing_paid_twice(tmp_pat
     assert outcome.kills == plan.kills
     # The kills fell where they can do harm.
     assert {"start sent", "running"} <= set(outcome.moments.jobs)
+
+
+def test_a_database_that_a_kill_came_before_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "palio.db").touch()
+
+    with sqlite(tmp_path) as database:
+        assert database.read(unfinished=True) == Snapshot({}, {})

@@ -159,10 +159,15 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come, 0..1; while it is queued, `ahead` is how many are before it, if the provider says."""
+    """How far a run has come, 0..1; while it is queued, `ahead` is how many are before it, if the provider says.
+
+    Where `is_preparing`, the run has not begun: `rate` is how far what it needs first has come, such as weights on
+    their way to this machine.
+    """
 
     rate: float
     ahead: int | None = None
+    is_preparing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,14 @@ from palio.providers.replicate import Replicate
 from palio.providers.scripted import Script, Scripted
 from palio.providers.sketch.provider import SketchProvider
 from palio.providers.wire import api_key
+from palio.resources.weights import NoWeights, Weights
 from palio.settings import ProviderSettings, Settings
 
 T = TypeVar("T")
 
-Build = Callable[[str, ProviderSettings, Fetch], Provider]
+Build = Callable[[str, ProviderSettings, Fetch, Weights], Provider]
+
+NO_WEIGHTS = NoWeights()
 
 VENDORS: Mapping[str, type[HostedProvider]] = {
     vendor.kind: vendor for vendor in (BlackForestLabs, ComfyUI, Fal, Replicate)
@@ -40,15 +43,15 @@ def _options(name: str, chosen: ProviderSettings, type_: type[T]) -> T:
         raise SetupError(f"[providers.{name}]: {error}") from None
 
 
-def _scripted(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
+def _scripted(name: str, chosen: ProviderSettings, fetch: Fetch, weights: Weights) -> Provider:
     return Scripted(name, chosen.concurrency, chosen.price, _options(name, chosen, Script))
 
 
-def _sketch(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
+def _sketch(name: str, chosen: ProviderSettings, fetch: Fetch, weights: Weights) -> Provider:
     return SketchProvider(name, chosen.concurrency)
 
 
-def _http(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
+def _http(name: str, chosen: ProviderSettings, fetch: Fetch, weights: Weights) -> Provider:
     table = f"providers.{name}"
     if chosen.base_url is None:
         raise SetupError(f"[{table}]: base_url is required, the address of a server of the job protocol")
@@ -57,7 +60,7 @@ def _http(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
     return HttpProvider(name, chosen.concurrency, chosen.base_url, key=key, price=chosen.price, options=options)
 
 
-def _hosted(name: str, chosen: ProviderSettings, fetch: Fetch) -> Provider:
+def _hosted(name: str, chosen: ProviderSettings, fetch: Fetch, weights: Weights) -> Provider:
     vendor = VENDORS[chosen.kind]
     table = f"providers.{name}"
     account = Account(
@@ -82,17 +85,18 @@ KINDS: Mapping[str, Build] = {
 }
 
 
-def configured(settings: Settings, fetch: Fetch) -> dict[str, Provider]:
+def configured(settings: Settings, fetch: Fetch, weights: Weights = NO_WEIGHTS) -> dict[str, Provider]:
     """Every enabled provider by name, `sketch` and vendors with a key among them unless they are switched off.
 
-    `fetch` gets what a vendor made from wherever it says that it is. Raises SetupError.
+    `fetch` gets what a vendor made from wherever it says that it is, and `weights` has what runs on this machine.
+    Raises SetupError.
     """
     providers: dict[str, Provider] = {}
     for name, chosen in (_vendors_by_key(settings) | settings.providers).items():
         if chosen.kind not in KINDS:
             raise SetupError(f"[providers.{name}]: kind must be one of {', '.join(sorted(KINDS))}, not {chosen.kind!r}")
         if chosen.enabled:
-            providers[name] = KINDS[chosen.kind](name, chosen, fetch)
+            providers[name] = KINDS[chosen.kind](name, chosen, fetch, weights)
     if settings.sketch and "sketch" not in settings.providers:
         providers["sketch"] = SketchProvider("sketch", settings.sketch_workers)
     return providers
