@@ -55,7 +55,7 @@ class Database(Protocol):
         """As Palio is told; None for a file in its data folder."""
 
     def read(self, *, unfinished: bool = False) -> Snapshot:
-        """What it holds, while no Palio runs; or only what is not over. Nothing, if none has come to make its tables."""
+        """What it holds, while no Palio runs; or only what is not over. Nothing, where there are no tables."""
 
 
 @dataclass(frozen=True)

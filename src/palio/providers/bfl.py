@@ -12,7 +12,7 @@ import httpx
 
 from palio.providers.base import Progress
 from palio.providers.hosted.orders import Order, Request, Run
-from palio.providers.hosted.provider import HostedProvider
+from palio.providers.hosted.queue import QueueProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, has, says
 
 USD_OF_CREDIT = 0.01
@@ -22,7 +22,7 @@ def _is_ready(reply: Reply) -> bool:
     return reply.text("status") == "Ready" and bool(reply.text("result", "sample"))
 
 
-class BlackForestLabs(HostedProvider):
+class BlackForestLabs(QueueProvider):
     """Runs jobs at Black Forest Labs."""
 
     kind: ClassVar[str] = "bfl"

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from palio.providers.base import Progress
 from palio.providers.hosted.orders import Order, Request, Run
-from palio.providers.hosted.provider import HostedProvider
+from palio.providers.hosted.queue import QueueProvider
 from palio.providers.hosted.signals import (
     FOLLOWING,
     SUCCESS,
@@ -50,7 +50,7 @@ def _is_flagged(reply: Reply) -> bool:
     return reply.at("has_nsfw_concepts", 0) is True
 
 
-class Fal(HostedProvider):
+class Fal(QueueProvider):
     """Runs jobs on fal.ai."""
 
     kind: ClassVar[str] = "fal"

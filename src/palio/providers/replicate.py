@@ -14,7 +14,8 @@ from typing import ClassVar
 from palio.contract.json import JsonObject
 from palio.providers.base import Progress
 from palio.providers.hosted.orders import Order, Request, Run
-from palio.providers.hosted.provider import MAX_SENT_BYTES, HostedProvider
+from palio.providers.hosted.provider import MAX_SENT_BYTES
+from palio.providers.hosted.queue import QueueProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, Test, has, matches, says
 
 _MODERATED = r"nsfw|flagged as sensitive|content policy|\bE005\b"
@@ -31,7 +32,7 @@ def _succeeded(reply: Reply) -> bool:
     return reply.text("status") == "succeeded"
 
 
-class Replicate(HostedProvider):
+class Replicate(QueueProvider):
     """Runs jobs on Replicate."""
 
     kind: ClassVar[str] = "replicate"

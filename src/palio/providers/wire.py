@@ -25,6 +25,7 @@ from palio.providers.base import Ambiguous, NotAccepted, ProviderError
 
 T = TypeVar("T")
 
+JSON = "application/json"
 MAX_ANSWER_BYTES = 1024 * 1024
 """Of an answer that is not a picture."""
 MAX_RETRY_AFTER = 3600.0
@@ -110,7 +111,7 @@ class Wire:
         address: str,
         *,
         content: bytes | None = None,
-        media_type: str = "application/json",
+        media_type: str = JSON,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         seconds: float = 30.0,
@@ -125,7 +126,7 @@ class Wire:
         connect = min(self._connect_seconds, seconds)
         try:
             url = self._base_url.join(address)
-            own = self._key_headers if _origin(url) == _origin(self._base_url) else {}
+            own = self._key_headers if self.is_own(address) else {}
             typed = {"Content-Type": media_type} if content is not None else {}
             request = self._client.build_request(
                 method,
@@ -145,6 +146,18 @@ class Wire:
                     await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise meaning_of(error)(f"{self._provider} {_what_happened(error, seconds)}") from error
+
+    def absolute(self, address: str) -> httpx.URL | None:
+        """The URL of an address that is relative to the base, or a URL; None if it is neither."""
+        try:
+            return self._base_url.join(address)
+        except (httpx.InvalidURL, ValueError):
+            return None
+
+    def is_own(self, address: str) -> bool:
+        """Whether an address leads to where the operator said that the provider is."""
+        url = self.absolute(address)
+        return url is not None and _origin(url) == _origin(self._base_url)
 
     def decode(self, answer: Answer, type_: type[T]) -> T:
         """The JSON of an answer. Raises Ambiguous if it is not what was expected."""

@@ -12,7 +12,7 @@ from tests.standins.fal import Fal
 from tests.standins.server import Page, Says, StandIn, png, serving
 
 from palio.providers.base import Ambiguous, Lost, Refused, RunFailed
-from palio.providers.hosted import provider as hosted
+from palio.providers.hosted import downloads
 
 
 class Elsewhere(StandIn):
@@ -34,7 +34,7 @@ def fal() -> Iterator[Fal]:
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries come one right after the other, so that a test need not wait for many of them."""
-    monkeypatch.setattr(hosted, "pauses", lambda random: repeat(0.0))
+    monkeypatch.setattr(downloads, "pauses", lambda random: repeat(0.0))
 
 
 def shown(url: str) -> dict[str, object]:
@@ -129,7 +129,7 @@ async def test_a_redirect_that_leads_nowhere_ends_the_run(fal: Fal, monkeypatch:
     with pytest.raises(Ambiguous, match=r"redirects more than|Invalid URL"):
         await run(here, FAL.job)
     await here.close()
-    assert len(fal.called("download")) <= hosted.MAX_REDIRECTS + 1
+    assert len(fal.called("download")) <= downloads.MAX_REDIRECTS + 1
 
 
 async def test_a_picture_that_has_expired_is_lost(fal: Fal, monkeypatch: pytest.MonkeyPatch):
@@ -141,7 +141,7 @@ async def test_a_picture_that_has_expired_is_lost(fal: Fal, monkeypatch: pytest.
 
 
 async def test_a_picture_that_is_too_large_is_not_read_to_its_end(fal: Fal, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(hosted, "MAX_IMAGE_BYTES", 100)
+    monkeypatch.setattr(downloads, "MAX_IMAGE_BYTES", 100)
     here = provider(fal, "fal", monkeypatch)
     with pytest.raises(Ambiguous, match="more than 100 bytes"):
         await run(here, FAL.job)

@@ -22,7 +22,7 @@ from palio.providers.base import (
     RunFailed,
     Unfunded,
 )
-from palio.providers.hosted.provider import TIMES_GONE
+from palio.providers.hosted.downloads import TIMES_GONE
 from palio.providers.hosted.signals import HTTP, Phase, Reply, row_in
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer

@@ -54,11 +54,12 @@ class Size(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     `least` and `most` are for a side, `least_pixels` and `most_pixels` for the whole. Where the vendor brings other
     sizes to one that it makes, it `rounds` sides to a multiple of `multiple`, or `scales` the whole into its bounds;
-    the offer says to what. Where it does not, other sizes are declined. Sent as an object in `field`, or as `width`
-    and `height` where there is none; `extra` is sent along.
+    the offer says to what. Where it does not, other sizes are declined. Sent as an object in `field`, or as text with
+    `between` between the two numbers, or as `width` and `height` where there is no field; `extra` is sent along.
     """
 
     field: str | None = None
+    between: str = ""
     least: int = 1
     most: int = 16_384
     multiple: int = 1

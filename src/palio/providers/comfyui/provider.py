@@ -14,7 +14,6 @@ from typing import ClassVar
 from urllib.parse import urlencode
 from uuid import UUID
 
-import httpx
 import msgspec
 
 from palio.contract.image.job import ImageJob
@@ -26,8 +25,8 @@ from palio.providers.comfyui.installed import Installed
 from palio.providers.comfyui.parts import LoraFile
 from palio.providers.comfyui.recipes import Plan, graph_of
 from palio.providers.hosted.account import Account
-from palio.providers.hosted.orders import Order, Request, Run
-from palio.providers.hosted.provider import HostedProvider
+from palio.providers.hosted.orders import Form, Order, Request, Run, multipart
+from palio.providers.hosted.queue import QueueProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, Test, has
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ def _has_ended(word: str) -> Test:
     return lambda reply: reply.text(reply.about, "status", "status_str") == word
 
 
-class ComfyUI(HostedProvider):
+class ComfyUI(QueueProvider):
     """Runs jobs at a ComfyUI server."""
 
     kind: ClassVar[str] = "comfyui"
@@ -155,20 +154,13 @@ class ComfyUI(HostedProvider):
 
     async def sent_picture(self, data: bytes) -> str:
         """Uploaded under a name that is its content's, so that the same picture lies there once."""
-        content, media_type = await asyncio.to_thread(_form, data)
+        form = await asyncio.to_thread(_upload, data)
         try:
-            answer = await self.wire.exchange(
-                "POST",
-                "upload/image",
-                content=content,
-                media_type=media_type,
-                seconds=2 * self.account.limits.timeout,
-            )
+            reply = await self.exchange(Request("POST", "upload/image", form=form), 2 * self.account.limits.timeout)
         except Ambiguous as error:
             # A picture that lies there or not begins nothing.
             raise NotAccepted(str(error)) from error
-        reply = Reply(answer)
-        if answer.status != 200 or not (kept := reply.text("name")):
+        if reply.status != 200 or not (kept := reply.text("name")):
             raise NotAccepted(f"the picture could not be uploaded: {self.told(reply)}")
         folder = reply.text("subfolder")
         return f"{folder}/{kept}" if folder else kept
@@ -297,15 +289,10 @@ class ComfyUI(HostedProvider):
         self._installed = Installed.read({node: reply.at(node) for node, reply in zip(NODES, schemas, strict=True)})
 
 
-def _form(picture: bytes) -> tuple[bytes, str]:
-    """The form that uploads a picture, and its media type."""
-    form = httpx.Request(
-        "POST",
-        "/",
-        data={"overwrite": "true", "type": "input", "subfolder": FOLDER},
-        files={"image": (f"{hashlib.sha256(picture).hexdigest()[:32]}.png", picture, "application/octet-stream")},
-    )
-    return form.read(), form.headers["Content-Type"]
+def _upload(picture: bytes) -> Form:
+    """The form that uploads a picture."""
+    fields = {"overwrite": "true", "type": "input", "subfolder": FOLDER}
+    return multipart(fields, [("image", f"{hashlib.sha256(picture).hexdigest()[:32]}.png", picture)])
 
 
 def _prompt_id(attempt_id: str) -> str:

@@ -1,8 +1,9 @@
 """What goes to a vendor, and what is kept of a run there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import httpx
 import msgspec
 
 from palio.contract.image.job import ImageJob
@@ -34,8 +35,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """The body of a request that is not JSON."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One request. `url` is relative to `base_url`, or absolute."""
+    """One request. `url` is relative to `base_url`, or absolute; at most one of `body` and `form` is there."""
 
     method: str
     url: str
@@ -43,3 +52,11 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     about: str = ""
     """The run that is asked about, where the answer is about others too."""
+    form: Form | None = None
+
+
+def multipart(fields: Mapping[str, str], files: Sequence[tuple[str, str, bytes]]) -> Form:
+    """A form with files, each as the field's name, the file's name, and its bytes."""
+    parts = [(name, (file, data, "application/octet-stream")) for name, file, data in files]
+    request = httpx.Request("POST", "/", data=dict(fields), files=parts)
+    return Form(request.read(), request.headers["Content-Type"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from palio.contract.image.job import ImageJob, Operation, OutputFormat
 from palio.contract.json import JsonObject
 from palio.providers.catalog.fitting import Fit, sampling_of, weights_address
-from palio.providers.catalog.model import Form, Images, Model, Number
+from palio.providers.catalog.model import Form, Images, Model, Number, Size
 
 
 def payload_of(fit: Fit, job: ImageJob, pictures: Sequence[str]) -> JsonObject:
@@ -42,12 +42,18 @@ def _media_type(data: bytes) -> str:
 
 def _shape(model: Model, fit: Fit) -> JsonObject:
     if model.size is not None:
-        sides: JsonObject = {"width": fit.width, "height": fit.height}
-        return {**model.size.extra, **({model.size.field: sides} if model.size.field else sides)}
+        return {**model.size.extra, **_sides(model.size, fit)}
     if model.aspect is None:
         return {}
     aspect = fit.aspect or model.aspect.of_source
     return {model.aspect.field: aspect} if aspect else {}
+
+
+def _sides(size: Size, fit: Fit) -> JsonObject:
+    sides: JsonObject = {"width": fit.width, "height": fit.height}
+    if size.field is None:
+        return sides
+    return {size.field: f"{fit.width}{size.between}{fit.height}" if size.between else sides}
 
 
 def _texts(model: Model, job: ImageJob) -> JsonObject:

@@ -1,32 +1,27 @@
-"""The way of a job through a vendor's API, with the steps that differ left to adapters.
+"""What a job's way through a vendor's API is made of, with the steps that differ left to adapters.
 
-    offer    catalog -> model, size, price, or why not
-    start    pictures -> payload -> submission -> signal -> handle
-    watch    question -> signal -> [gap, question ...] -> collection -> signal -> picture -> cost
-    cancel   cancellation -> signal
+    offer       catalog -> model, size, price, or why not
+    submit      pictures -> payload -> submission -> signal
+    made        picture -> cost
 
-Everything between is done here: time-outs, what each answer or silence means, when to ask again and for how long,
-bounded downloads. An adapter says where to, with what, and how to read it; each method's docstring tells whether one
-usually overrides it.
+`queue.py` puts it together for vendors that take a job on and are asked for the picture later, `synchronous.py` for
+those whose answer is the picture. Everything between is done here and there: time-outs, what each answer or silence
+means, when to ask again and for how long, bounded downloads. An adapter says where to, with what, and how to read it;
+each method's docstring tells whether one usually overrides it.
 """
 
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from random import Random
-from time import monotonic, time
 from typing import ClassVar
 
-import httpx
 import msgspec
 
 from palio.contract.image.job import ImageJob
 from palio.contract.json import JsonObject
-from palio.errors import Futile, PalioError
 from palio.providers.base import (
-    Ambiguous,
     Assignment,
     Handle,
     Incapable,
@@ -34,9 +29,7 @@ from palio.providers.base import (
     Made,
     NotAccepted,
     Offer,
-    Progress,
     Provider,
-    ProviderError,
     RateLimited,
     Refused,
     RunFailed,
@@ -45,23 +38,19 @@ from palio.providers.base import (
 from palio.providers.catalog.fitting import Fit
 from palio.providers.catalog.model import Model
 from palio.providers.hosted.account import Account
+from palio.providers.hosted.downloads import Downloads
 from palio.providers.hosted.orders import Order, Request, Run
-from palio.providers.hosted.pace import gap
 from palio.providers.hosted.payload import data_url, payload_of
-from palio.providers.hosted.pictures import fitted, inline, is_black
+from palio.providers.hosted.pictures import fitted, is_black
 from palio.providers.hosted.signals import Phase, Reply, Signal, Verdict, judge, row_in
-from palio.providers.wire import MAX_ANSWER_BYTES, Answer, TooLarge, Wire, pauses, retry_after
+from palio.providers.wire import JSON, MAX_ANSWER_BYTES, Answer, Wire, retry_after
 
 log = logging.getLogger(__name__)
 
-MAX_IMAGE_BYTES = 64 * 1024 * 1024
 MAX_SENT_BYTES = 64 * 1024 * 1024
 """Of all pictures of a job together."""
 MAX_READ_AT_ONCE = 256 * 1024
 """Bytes of an answer. Larger ones are decoded in a thread, so that others need not wait for that."""
-MAX_REDIRECTS = 3
-TIMES_GONE = 3
-"""How often in a row it must be said that something is gone: what was just made may not be everywhere yet."""
 
 
 class HostedProvider(Provider, ABC):
@@ -102,6 +91,7 @@ class HostedProvider(Provider, ABC):
             key_header=self.key_header,
             key_prefix=self.key_prefix,
         )
+        self._downloads = Downloads(account, self.wire, free=self.free)
 
     async def close(self) -> None:
         await self.wire.close()
@@ -113,34 +103,11 @@ class HostedProvider(Provider, ABC):
         """The request that has a job taken on. Usually overridden."""
 
     @abstractmethod
-    def run_of(self, reply: Reply, order: Order) -> Run | None:
-        """The run that an answer to a submission tells of; None if it tells of none. Usually overridden."""
-
-    @abstractmethod
-    def question(self, run: Run) -> Request:
-        """The request that asks how far a run is. Usually overridden."""
-
-    def progress(self, reply: Reply) -> Progress:
-        """How far a run is that is queued or running. Overridden where the vendor says."""
-        return Progress(0.0)
-
-    def collection(self, run: Run, reply: Reply) -> Request | None:
-        """The request for the result of a run that is done; None if the answer to the question holds it.
-
-        Overridden where results are kept elsewhere.
-        """
-        return None
-
-    @abstractmethod
     def pictures(self, reply: Reply) -> Sequence[str]:
         """The pictures in a result, as URLs or data URLs. Usually overridden."""
 
-    def cancellation(self, run: Run) -> Request | None:
-        """The request that stops a run; None if the vendor cannot. Usually overridden."""
-        return None
-
     def cost(self, run: Run, reply: Reply) -> float | None:
-        """USD that a result says it cost. Overridden where it does. May raise anything: the picture is safe by then."""
+        """USD that a result says it cost. Overridden where it does. May raise anything."""
         return run.cost
 
     def pause(self, reply: Reply) -> float | None:
@@ -175,42 +142,6 @@ class HostedProvider(Provider, ABC):
             rounded_to=(found.width, found.height) if is_rounded else None,
         )
 
-    async def start(self, assignment: Assignment) -> Handle:
-        found = self.account.catalog.best(assignment.job, self.lacks)
-        if isinstance(found, str):
-            raise Incapable(found)
-        order = await self._order(assignment, found)
-        reply = await self._submit(self.submission(order))
-        run = self.run_of(reply, order)
-        if run is not None and all(url and self.may_be_asked(url) for url in run.urls.values()):
-            return msgspec.json.encode(run).decode()
-        if run is not None and (cancellation := self.cancellation(run)) is not None:
-            # It cannot be followed, so it had better not go on. If it does all the same, that is what Ambiguous says.
-            with suppress(ProviderError):
-                await self.exchange(cancellation)
-        raise Ambiguous(f"{self.name} took the job and did not say where it can be found")
-
-    async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
-        run = self.run_in(handle)
-        question = self.question(run)
-        while True:
-            reply, verdict = await self._ask(question, Phase.poll)
-            if verdict is Verdict.go_on:
-                break
-            yield self.progress(reply)
-            await asyncio.sleep(gap(time() - run.began, self.pause(reply), self._random))
-        if (collection := self.collection(run, reply)) is not None:
-            reply = await self._collect(collection)
-        model = self.account.catalog.model(run.model)
-        data = await self._picture(reply, model)
-        yield Made(data, {"Model": run.model} if run.model else {}, cost=self._cost(run, reply))
-
-    async def cancel(self, handle: Handle) -> None:
-        run = self.run_in(handle)
-        if (request := self.cancellation(run)) is None:
-            raise ProviderError(f"{self.name} cannot stop a run")
-        self.judged(Phase.cancel, await self.exchange(request))
-
     def run_in(self, handle: Handle) -> Run:
         """The run that a handle names. Raises Lost."""
         try:
@@ -240,7 +171,11 @@ class HostedProvider(Provider, ABC):
         """What an answer says, for people. Overridden where the vendor says it in a way of its own."""
         return self.wire.told(reply.answer)
 
-    async def _order(self, assignment: Assignment, found: Fit) -> Order:
+    async def order(self, assignment: Assignment) -> Order:
+        """A job made ready to be sent. Raises ProviderError."""
+        found = self.account.catalog.best(assignment.job, self.lacks)
+        if isinstance(found, str):
+            raise Incapable(found)
         job, images = assignment.job, found.model.images
         pictures: list[str] = []
         size = 0
@@ -254,107 +189,29 @@ class HostedProvider(Provider, ABC):
             pictures.append(await self.sent_picture(data))
         return Order(assignment.attempt_id, job, found.model, self.payload(found, assignment, pictures))
 
-    async def _submit(self, request: Request) -> Reply:
-        reply = await self.exchange(request, 2 * self.account.limits.timeout)
+    async def submit(self, order: Order, seconds: float) -> Reply:
+        """The answer of a vendor that took a job on, waited for so long. Raises the error that any other answer is."""
+        reply = await self.exchange(self.submission(order), seconds)
         self.judged(Phase.submit, reply)
         return reply
 
-    async def _collect(self, request: Request) -> Reply:
-        until = monotonic() + self.account.limits.patience
-        while True:
-            reply, verdict = await self._ask(request, Phase.result)
-            if verdict is Verdict.go_on:
-                return reply
-            # What was done a moment ago may still be on its way to where results are kept.
-            if monotonic() > until:
-                raise Ambiguous(f"{self.name} says that the run is done and does not hand over the result")
-            await asyncio.sleep(gap(0.0, self.pause(reply), self._random))
-
-    async def _ask(self, request: Request, phase: Phase) -> tuple[Reply, Verdict]:
-        """What the vendor says of a run, asking again while that is nothing, for as long as there is patience."""
-        until = monotonic() + self.account.limits.patience
-        tries = pauses(self._random)
-        times_gone = 0
-        while True:
-            asked_for = None
-            try:
-                reply = await self.exchange(request)
-                verdict = self.judged(phase, reply)
-            except Lost as error:
-                times_gone += 1
-                if times_gone == TIMES_GONE:
-                    raise
-                heard = str(error)
-            except (NotAccepted, Ambiguous) as error:
-                # Out of reach or silent, which says nothing of the run.
-                times_gone, heard = 0, str(error)
-            else:
-                if verdict is not Verdict.insist:
-                    return reply, verdict
-                times_gone, heard, asked_for = 0, self.told(reply), self.pause(reply)
-            if (left := until - monotonic()) <= 0:
-                # A run that costs nothing may simply be begun elsewhere.
-                kind = RunFailed if self.free else Ambiguous
-                raise kind(f"for {self.account.limits.patience:g} s nobody could tell how the run goes: {heard}")
-            await asyncio.sleep(min(max(next(tries), asked_for or 0.0), left))
-
-    async def _picture(self, reply: Reply, model: Model | None) -> bytes:
+    def picture(self, reply: Reply) -> str:
+        """The picture in a result, as a URL or data URL. Raises RunFailed."""
         pictures = self.pictures(reply)
         if not pictures:
             raise RunFailed(f"{self.name} says that it is done and shows no picture")
-        data = await self._bytes(pictures[0])
+        return pictures[0]
+
+    async def made(self, run: Run, source: str, cost: float | None) -> Made:
+        """What a run ended with, from where its picture is. Raises ProviderError."""
+        data = await self._downloads.picture(source)
+        model = self.account.catalog.model(run.model)
         if model is not None and model.blacks_out and await asyncio.to_thread(is_black, data):
             raise Refused(f"{self.name} made a black picture, as its safety filter does")
-        return data
+        return Made(data, {"Model": run.model} if run.model else {}, cost=cost)
 
-    async def _bytes(self, source: str) -> bytes:
-        """The picture at a URL, tried for as long as there is patience: it was made, and is probably paid."""
-        until = monotonic() + self.account.limits.patience
-        tries = pauses(self._random)
-        times_gone = 0
-        while True:
-            try:
-                return await self._download(source)
-            except Lost as error:
-                times_gone += 1
-                if times_gone == TIMES_GONE:
-                    raise
-                trouble: PalioError = error
-            except (Futile, TooLarge) as error:
-                raise self._given_up(error) from error
-            except PalioError as error:
-                times_gone, trouble = 0, error
-            if (left := until - monotonic()) <= 0:
-                raise self._given_up(trouble) from trouble
-            await asyncio.sleep(min(next(tries), left))
-
-    def _given_up(self, trouble: PalioError) -> ProviderError:
-        # A picture that costs nothing may simply be made again.
-        kind = RunFailed if self.free else Ambiguous
-        return kind(f"the picture was made and cannot be downloaded: {trouble}")
-
-    async def _download(self, url: str) -> bytes:
-        if url.startswith("data:"):
-            return await asyncio.to_thread(inline, url)
-        for _ in range(MAX_REDIRECTS + 1):
-            if not self._is_own(url):
-                return await self.account.fetch(url, MAX_IMAGE_BYTES)
-            seconds = 2 * self.account.limits.timeout
-            answer = await self.wire.exchange("GET", url, seconds=seconds, max_bytes=MAX_IMAGE_BYTES)
-            match answer.status:
-                case 200:
-                    return answer.body
-                case 301 | 302 | 303 | 307 | 308:
-                    # The wire has seen to it that this is a URL, or the answer would be none.
-                    whole = httpx.URL(self.account.base_url + "/").join(url)
-                    url = str(whole.join(answer.headers.get("Location", "")))
-                case 404 | 410:
-                    raise Lost(f"the picture is no longer there: {self.wire.told(answer)}")
-                case _:
-                    raise Ambiguous(self.wire.told(answer))
-        raise Futile(f"{self.name} redirects more than {MAX_REDIRECTS} times")
-
-    def _cost(self, run: Run, reply: Reply) -> float | None:
+    def paid(self, run: Run, reply: Reply) -> float | None:
+        """USD that a result says it cost; None also where it says so in a way that nobody knows."""
         try:
             return self.cost(run, reply)
         except Exception:
@@ -364,14 +221,17 @@ class HostedProvider(Provider, ABC):
     async def _answer(self, request: Request, seconds: float) -> Answer:
         if not self.may_be_asked(request.url):
             raise NotAccepted(f"{self.name} directs to a host that is not its own")
-        content = await asyncio.to_thread(msgspec.json.encode, request.body) if request.body is not None else None
+        content = request.form.content if request.form is not None else None
+        if request.body is not None:
+            content = await asyncio.to_thread(msgspec.json.encode, request.body)
         headers = dict(request.headers)
-        if self.account.key and not self._is_own(request.url):
+        if self.account.key and not self.wire.is_own(request.url):
             headers[self.key_header] = self.key_prefix + self.account.key
         return await self.wire.exchange(
             request.method,
             request.url,
             content=content,
+            media_type=JSON if request.form is None else request.form.media_type,
             headers=headers,
             seconds=seconds,
             max_bytes=self.max_answer_bytes,
@@ -379,19 +239,8 @@ class HostedProvider(Provider, ABC):
 
     def may_be_asked(self, url: str) -> bool:
         """Whether a URL, which a vendor may have sent, is one that gets the key."""
-        whole = self._absolute(url)
-        if whole is None or self._is_own(url):
+        whole = self.wire.absolute(url)
+        if whole is None or self.wire.is_own(url):
             return whole is not None
         domains = (domain for domain in self.hosts if whole.host == domain or whole.host.endswith(f".{domain}"))
         return whole.scheme == "https" and next(domains, None) is not None
-
-    def _is_own(self, url: str) -> bool:
-        """Whether a URL leads to where the operator said that the provider is."""
-        base, whole = httpx.URL(self.account.base_url), self._absolute(url)
-        return whole is not None and (whole.scheme, whole.host, whole.port) == (base.scheme, base.host, base.port)
-
-    def _absolute(self, url: str) -> httpx.URL | None:
-        try:
-            return httpx.URL(self.account.base_url + "/").join(url)
-        except (httpx.InvalidURL, ValueError):
-            return None
