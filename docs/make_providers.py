@@ -1,11 +1,11 @@
-"""Writes the tables of `docs/providers.md` from the catalogs of the vendors.
+"""Writes the tables of `docs/providers.md` and of `README.md` from the catalogs of the vendors.
 
-Usage: python docs/make_providers.py [--check]; with --check nothing is written, and the exit code is 1 if the page is
-not what would be.
+Usage: python docs/make_providers.py [--check]; with --check nothing is written, and the exit code is 1 if a page is not
+what would be.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from palio.contract.image.job import Operation
@@ -13,7 +13,7 @@ from palio.providers.catalog.model import Model, Number, Price, Unit
 from palio.providers.catalog.reading import Catalog, read_catalog
 from palio.providers.registry import VENDORS
 
-PAGE = Path(__file__).with_name("providers.md")
+ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- made from the catalogs by script/providers -->", "<!-- end -->"
 FAMILIES = {
     "flux1": "Flux 1",
@@ -31,30 +31,52 @@ UNITS = {Unit.image: "", Unit.megapixel: "/MP", Unit.step: "/step"}
 
 
 def main() -> int:
-    """Write the page, or look whether it is up to date."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    """Write the pages, or look whether they are up to date."""
+    catalogs = {kind: read_catalog(kind) for kind in sorted(VENDORS)}
+    pages = {ROOT / "docs/providers.md": tables(catalogs), ROOT / "README.md": summary(catalogs)}
+    return max(write(page, "\n".join(lines)) for page, lines in pages.items())
+
+
+def write(page: Path, table: str) -> int:
+    """Put a table between the marks of a page; with --check, 1 if another is there."""
+    whole = page.read_text(encoding="utf-8")
+    before, _, rest = whole.partition(BEGIN)
     _, _, after = rest.partition(END)
-    page = before + BEGIN + "\n\n" + "\n".join(tables()) + "\n" + END + after
+    made = f"{before}{BEGIN}\n\n{table}\n{END}{after}"
     if "--check" in sys.argv:
-        return int(page != PAGE.read_text(encoding="utf-8"))
-    PAGE.write_text(page, encoding="utf-8")
+        return int(made != whole)
+    page.write_text(made, encoding="utf-8")
     return 0
 
 
-def tables() -> Iterator[str]:
-    """Who serves which family from what price, and then every model of each family."""
-    catalogs = {kind: read_catalog(kind) for kind in sorted(VENDORS)}
-    yield f"| family | {' | '.join(catalogs)} |"
-    yield "|---" * (len(catalogs) + 1) + "|"
+def summary(catalogs: Mapping[str, Catalog]) -> Iterator[str]:
+    """Who serves which family: for money, and on hardware of one's own."""
+    own = {kind for kind in catalogs if VENDORS[kind].key_variable is None}
+    yield "| family | hosted | on your own hardware |"
+    yield "|---|---|---|"
     for family, title in FAMILIES.items():
-        cells = [cheapest(models_of(catalog, family)) for catalog in catalogs.values()]
-        yield f"| [{title}](#{title.lower().replace(' ', '-').replace('.', '')}) | {' | '.join(cells)} |"
+        kinds = [kind for kind, catalog in catalogs.items() if models_of(catalog, family)]
+        hosted = ", ".join(f"`{kind}`" for kind in kinds if kind not in own)
+        yield f"| {title} | {hosted} | {', '.join(f'`{kind}`' for kind in kinds if kind in own) or '-'} |"
+
+
+def tables(catalogs: Mapping[str, Catalog]) -> Iterator[str]:
+    """Who serves which family from what price, and then every model of each family."""
+    yield f"| provider | {' | '.join(f'[{title}](#{anchor(title)})' for title in FAMILIES.values())} |"
+    yield "|---" * (len(FAMILIES) + 1) + "|"
+    for kind, catalog in catalogs.items():
+        yield f"| {kind} | {' | '.join(cheapest(models_of(catalog, family)) for family in FAMILIES)} |"
     for family, title in FAMILIES.items():
         yield from ("", f"### {title}", "")
         yield "| provider | model | for | does | price | sizes | seed | negative | steps | guidance | LoRAs | images |"
         yield "|---" * 12 + "|"
         for kind, catalog in catalogs.items():
             yield from (row(kind, model) for model in models_of(catalog, family))
+
+
+def anchor(title: str) -> str:
+    """Where a heading is to be found on its page."""
+    return title.lower().replace(" ", "-").replace(".", "")
 
 
 def row(kind: str, model: Model) -> str:

@@ -70,6 +70,8 @@ class Replicate(StandIn):
         path = call.path.removeprefix("/v1").strip("/").split("/")
         if phase == "submit":
             return self._submit(call, path)
+        if path == ["account"]:
+            return Says(200, {"type": "user", "username": "palio", "name": "Palio"})
         prediction = self.predictions.get(path[1])
         if prediction is None:
             return Says(404, {"detail": "Not found.", "status": 404})

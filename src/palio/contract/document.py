@@ -84,12 +84,14 @@ class Decline(Document, kw_only=True):
 class JobAttempt(Document, kw_only=True):
     """One provider's run of a job, as its owner sees it. `cost` is in USD; unknown is left out, never 0.
 
-    `hedge` is true of a second attempt that was started while the first still ran.
+    `hedge` is true of a second attempt that was started while the first still ran. `rounded_to` is the size that the
+    provider makes in place of the one asked for, as in `1280x736`, where it rounds.
     """
 
     provider: str
     status: str
     hedge: bool | None = None
+    rounded_to: str | None = None
     started_at: datetime
     completed_at: datetime | None = None
     error: str | None = None

@@ -19,10 +19,19 @@ class ModelReport(Document, kw_only=True):
     late_seconds: float
 
 
+class ServedReport(Document, kw_only=True):
+    """A model that a provider has: its own name for it, the family, and what jobs call it by."""
+
+    model: str
+    family: str
+    members: list[str]
+
+
 class ProviderReport(Document, kw_only=True):
     """A provider: what runs and waits there, whether it takes jobs, and what it cost since the server started.
 
     `limit` is how many runs it may have now, `places` how many at best. `spent` is USD, as far as the provider said.
+    `models` are those that had jobs, `serves` all that it has, if it has a list of them.
     """
 
     name: str
@@ -36,6 +45,7 @@ class ProviderReport(Document, kw_only=True):
     opens_in: float | None = None
     spent: float
     models: list[ModelReport]
+    serves: list[ServedReport]
 
 
 class ProviderReports(Document, kw_only=True):

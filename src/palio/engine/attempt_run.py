@@ -329,7 +329,7 @@ class AttemptRun:
         job.status = Status.processing
         job.started_at = job.started_at or self.attempt.started_at
         job.provider = self.attempt.provider
-        show_start(job, self.attempt)
+        show_start(job, self.attempt, self.entry.contender.offer.rounded_to)
 
 
 async def stop(run: "WorkflowRun", attempt: Attempt, job: Job, handle: str | None) -> None:

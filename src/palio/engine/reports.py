@@ -1,6 +1,6 @@
 """How the providers stand, told to the operator."""
 
-from palio.contract.operators import ModelReport, ProviderReport, ProviderReports
+from palio.contract.operators import ModelReport, ProviderReport, ProviderReports, ServedReport
 from palio.engine.room import Room
 from palio.race.breaker import BreakerState
 from palio.race.field import ModelStanding, Standing
@@ -14,9 +14,10 @@ def report_providers(room: Room) -> ProviderReports:
 def _provider(room: Room, standing: Standing) -> ProviderReport:
     stand, gate = standing.stand, standing.stand.gate
     state, reason = _state(standing)
+    provider = room.providers[stand.entrant.name]
     return ProviderReport(
         name=stand.entrant.name,
-        kind=room.providers[stand.entrant.name].kind,
+        kind=provider.kind,
         state=state,
         reason=reason,
         running=gate.running,
@@ -26,6 +27,7 @@ def _provider(room: Room, standing: Standing) -> ProviderReport:
         opens_in=round(gate.opens_in(), 3) or None,
         spent=round(stand.spent, 6),
         models=[_model(model) for model in standing.models],
+        serves=[ServedReport(model=it.model, family=it.family, members=list(it.members)) for it in provider.serves()],
     )
 
 

@@ -9,9 +9,12 @@ MAX_SHOWN = 50
 """The latest attempts that a document shows; the ledger has all."""
 
 
-def show_start(job: Job, attempt: Attempt) -> None:
-    """An attempt at a job is under way."""
-    _show(job, attempt, JobAttempt(provider=attempt.provider, status="started", started_at=attempt.started_at))
+def show_start(job: Job, attempt: Attempt, rounded_to: tuple[int, int] | None = None) -> None:
+    """An attempt at a job is under way, which will come out with so many pixels if not with those asked for."""
+    shown = JobAttempt(provider=attempt.provider, status="started", started_at=attempt.started_at)
+    if rounded_to is not None:
+        shown.rounded_to = "x".join(map(str, rounded_to))
+    _show(job, attempt, shown)
 
 
 def show_end(
@@ -48,7 +51,11 @@ def told(error: Exception) -> str:
 
 def _show(job: Job, attempt: Attempt, shown: JobAttempt) -> None:
     shown.hedge = attempt.hedge or None
-    attempts = sorted([*_others(job, attempt), shown], key=lambda other: other.started_at)
+    others = _others(job, attempt)
+    for before in job.attempts or []:
+        if before not in others:
+            shown.rounded_to = shown.rounded_to or before.rounded_to
+    attempts = sorted([*others, shown], key=lambda other: other.started_at)
     job.attempts = attempts[-MAX_SHOWN:]
 
 

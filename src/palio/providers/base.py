@@ -18,7 +18,7 @@ whose handle never arrived can be found by the id that Palio gave it (`find`).
     └── Lost             the handle leads nowhere: the run is gone
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
@@ -119,6 +119,15 @@ class Offer:
     rounded_to: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model that a provider has: its own name for it, the family and the names that jobs call it by."""
+
+    model: str
+    family: str
+    members: tuple[str, ...]
+
+
 class Why(StrEnum):
     """The kinds of reason for which a provider does not get a job."""
 
@@ -216,6 +225,14 @@ class Provider:
 
     async def close(self) -> None:
         """Let go of everything; called once at the end."""
+
+    def serves(self) -> Sequence[Served]:
+        """The models that it has; empty if it has no list of them. Overridden where it has."""
+        return ()
+
+    async def check(self) -> str | None:
+        """What came of an enquiry that costs nothing, in a sentence; None where there is none. Raises ProviderError."""
+        return None
 
     def offer(self, job: ImageJob) -> Offer | Unable:
         """What it would do for a job. Answers at once, from what it knows."""

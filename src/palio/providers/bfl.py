@@ -28,6 +28,7 @@ class BlackForestLabs(QueueProvider):
     kind: ClassVar[str] = "bfl"
     base_url: ClassVar[str] = "https://api.bfl.ai/v1"
     key_variable: ClassVar[str | None] = "BFL_API_KEY"
+    enquiry: ClassVar[str | None] = "credits"
     key_header: ClassVar[str] = "x-key"
     key_prefix: ClassVar[str] = ""
     hosts: ClassVar[tuple[str, ...]] = ("bfl.ai",)

@@ -38,6 +38,7 @@ class Replicate(QueueProvider):
     kind: ClassVar[str] = "replicate"
     base_url: ClassVar[str] = "https://api.replicate.com/v1"
     key_variable: ClassVar[str | None] = "REPLICATE_API_TOKEN"
+    enquiry: ClassVar[str | None] = "account"
     # A prediction is shown with its input, and so with the pictures that were sent, as Base64.
     max_answer_bytes: ClassVar[int] = 2 * MAX_SENT_BYTES
     signals: ClassVar[Sequence[Signal]] = (

@@ -160,3 +160,11 @@ def test_the_key_is_in_no_reply_and_in_no_log(tmp_path: Path):
     assert "is not good" in said
     assert KEY not in said
     assert KEY not in (tmp_path / "server.log").read_text()
+
+
+def test_the_owner_sees_to_what_a_size_is_rounded(server: Server):
+    step = {"$type": "imageGen", "input": {"prompt": "a tin robot", **FLUX1, "width": 1104, "height": 848}}
+    with server.client() as client:
+        reply = client.post("/v2/consumer/workflows", json={"steps": [step]}, params={"wait": 60})
+    (attempt,) = reply.json()["steps"][0]["jobs"][0]["attempts"]
+    assert (attempt["status"], attempt["roundedTo"]) == ("succeeded", "1120x864")

@@ -141,3 +141,29 @@ def test_text_that_is_too_long_is_refused_by_name(format: OutputFormat) -> None:
         embed(drawn(format), format, "x" * (MAX_METADATA + 1), {})
 
     assert refused.value.errors == {"imageMetadata": [f"must be at most {MAX_METADATA} characters"]}
+
+
+CREDENTIALS = b"jumb" + b"c2pa" + bytes(range(64))
+
+
+def with_credentials(format: OutputFormat) -> bytes:
+    """A picture with Content Credentials where each container has them: `caBX`, APP11, `C2PA`."""
+    data = drawn(format)
+    match format:
+        case OutputFormat.png:
+            checked = b"caBX" + CREDENTIALS
+            chunk = struct.pack(">I", len(CREDENTIALS)) + checked + struct.pack(">I", zlib.crc32(checked))
+            return data[:33] + chunk + data[33:]
+        case OutputFormat.jpeg:
+            return data[:2] + b"\xff\xeb" + struct.pack(">H", len(CREDENTIALS) + 2) + CREDENTIALS + data[2:]
+        case OutputFormat.webp:
+            chunk = b"C2PA" + struct.pack("<I", len(CREDENTIALS)) + CREDENTIALS
+            return data[:4] + struct.pack("<I", len(data) - 8 + len(chunk)) + data[8:] + chunk
+
+
+@pytest.mark.parametrize("format", OutputFormat)
+def test_content_credentials_of_a_vendor_stay(format: OutputFormat) -> None:
+    result = embed(with_credentials(format), format, "a robot", PROVENANCE)
+
+    assert CREDENTIALS in result
+    assert read_metadata(result) == "a robot"

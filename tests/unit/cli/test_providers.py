@@ -27,6 +27,7 @@ REPORT = {
                     "lateSeconds": 9.0,
                 }
             ],
+            "serves": [{"model": "base.safetensors", "family": "sdxl", "members": ["civitai:101055@128078", "*"]}],
         }
     ]
 }
@@ -47,6 +48,15 @@ def test_they_are_a_table_with_the_reasons_below(palio, script):
     assert head.split() == ["NAME", "KIND", "STATE", "RUNNING", "WAITING", "MEDIAN", "SUCCESS", "SPENT"]
     assert row.split() == ["gpu", "http", "failing", "1/2", "3", "3.21", "s", "75%", "$1.25"]
     assert "gpu: left alone after faults: sdxl" in ran.err
+
+
+def test_the_models_of_each_are_a_table_of_their_own(palio, script):
+    script.on(PROVIDERS, REPORT)
+
+    head, row = palio("providers", "--models").out.splitlines()
+
+    assert head.split() == ["NAME", "FAMILY", "MODEL", "FOR"]
+    assert row.split() == ["gpu", "sdxl", "base.safetensors", "civitai:101055@128078,", "*"]
 
 
 def test_the_document_itself_comes_on_request(palio, script):

@@ -83,6 +83,7 @@ class ComfyUI(QueueProvider):
     kind: ClassVar[str] = "comfyui"
     base_url: ClassVar[str] = "http://127.0.0.1:8188"
     key_variable: ClassVar[str | None] = None
+    enquiry: ClassVar[str | None] = "queue"
     knows_our_id: ClassVar[bool] = True
     costs_nothing: ClassVar[bool] = True
     # The queue shows the graph of everybody's prompt.

@@ -30,9 +30,11 @@ from palio.providers.base import (
     NotAccepted,
     Offer,
     Provider,
+    ProviderError,
     RateLimited,
     Refused,
     RunFailed,
+    Served,
     Unable,
 )
 from palio.providers.catalog.fitting import Fit
@@ -42,7 +44,7 @@ from palio.providers.hosted.downloads import Downloads
 from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.payload import data_url, payload_of
 from palio.providers.hosted.pictures import fitted, is_black
-from palio.providers.hosted.signals import Phase, Reply, Signal, Verdict, judge, row_in
+from palio.providers.hosted.signals import SUCCESS, Phase, Reply, Signal, Verdict, judge, row_in
 from palio.providers.wire import JSON, MAX_ANSWER_BYTES, Answer, Wire, retry_after
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,8 @@ class HostedProvider(Provider, ABC):
     knows_our_id: ClassVar[bool] = False
     """Whether runs can be found by the attempt's id; then `find` is overridden too."""
     costs_nothing: ClassVar[bool] = False
+    enquiry: ClassVar[str | None] = None
+    """What can be asked for (GET) with the key and without cost, answered with JSON; None where nothing is known."""
     max_answer_bytes: ClassVar[int] = MAX_ANSWER_BYTES
     refund: ClassVar[float] = 0.0
     """The share of a price that is not paid for a run that is canceled under way."""
@@ -127,6 +131,19 @@ class HostedProvider(Provider, ABC):
         return await asyncio.to_thread(data_url, data)
 
     # What they have in common.
+
+    def serves(self) -> Sequence[Served]:
+        return [Served(model.id, model.family, model.members) for model in self.account.catalog.models]
+
+    async def check(self) -> str | None:
+        if self.enquiry is None:
+            return None
+        reply = await self.exchange(Request("GET", self.enquiry))
+        if reply.status in SUCCESS and reply.json is not None:
+            return f"{self.name} answers" + (" and takes the key" if self.account.key else "")
+        if reply.status not in SUCCESS:
+            self.judged(Phase.submit, reply)
+        raise ProviderError(f"{self.told(reply)}, which is not what it should")
 
     def offer(self, job: ImageJob) -> Offer | Unable:
         found = self.account.catalog.best(job, self.lacks)

@@ -1,27 +1,52 @@
 """`palio providers`: how the providers of a server stand."""
 
+from collections.abc import Iterator
+from typing import Annotated
+
 import msgspec
 import typer
 
 from palio.contract.operators import ModelReport, ProviderReport, ProviderReports
+from palio.surfaces.cli import check
 from palio.surfaces.cli.client import connected
 from palio.surfaces.cli.columns import columns
 from palio.surfaces.cli.options import AsJson, Token, Url
 
+app = typer.Typer()
+app.command()(check.check)
+
 HEAD = ("NAME", "KIND", "STATE", "RUNNING", "WAITING", "MEDIAN", "SUCCESS", "SPENT")
+MODELS_HEAD = ("NAME", "FAMILY", "MODEL", "FOR")
 
 
-def providers(url: Url = None, token: Token = None, json: AsJson = False) -> None:
+@app.callback(invoke_without_command=True)
+def providers(
+    context: typer.Context,
+    models: Annotated[bool, typer.Option("--models", help="Show the models that each has.")] = False,
+    url: Url = None,
+    token: Token = None,
+    json: AsJson = False,
+) -> None:
     """Show every provider: what runs and waits there, faults, speed and spend. Needs an operator's token.
 
     The median is seconds for a megapixel at 20 steps; spend is USD since the server started, as far as was said.
     """
+    if context.invoked_subcommand is not None:
+        return
     with connected(url, token) as client:
         reply = client.providers()
     if json:
         typer.echo(reply)
         return
     reports = msgspec.json.decode(reply, type=ProviderReports)
+    if models:
+        rows = (
+            (report.name, it.family, it.model, ", ".join(it.members))
+            for report in reports.items
+            for it in report.serves
+        )
+        typer.echo(columns([MODELS_HEAD, *rows]))
+        return
     typer.echo(columns([HEAD, *(_row(report) for report in reports.items)]))
     for report in reports.items:
         if report.reason:
@@ -40,6 +65,11 @@ def _row(report: ProviderReport) -> tuple[str, ...]:
         f"{busiest.success:.0%}" if busiest is not None and busiest.runs else "-",
         f"${report.spent:.2f}",
     )
+
+
+def _served(report: ProviderReport) -> Iterator[tuple[str, ...]]:
+    for it in report.serves:
+        yield report.name, it.family, it.model, ", ".join(it.members)
 
 
 def _seconds(model: ModelReport | None) -> str:
