@@ -4,6 +4,7 @@
     python bench/run.py --race            one provider against ten
     python bench/run.py --capability      what the capability runner adds to going directly
     python bench/run.py --tools           tools of MCP against REST
+    python bench/run.py --polling         following runs at vendors that have to be asked
     python bench/run.py --peer dbos       Palio in process against DBOS, without servers
 
 Servers and load generator are processes of their own on loopback. What counts are the ratios: absolute rates differ
@@ -22,6 +23,7 @@ from pathlib import Path
 from statistics import median
 
 import capability
+import polling
 import race
 import tools
 from servers import (
@@ -32,6 +34,7 @@ from servers import (
     Load,
     Server,
     call,
+    cpu_seconds,
     echo,
     load,
     middle,
@@ -74,6 +77,8 @@ def main() -> None:
         report = race.measure(arguments.requests // 8, arguments.rounds)
     elif arguments.capability:
         report = capability.measure(arguments.requests, arguments.rounds)
+    elif arguments.polling:
+        report = polling.measure(arguments.jobs, arguments.run_seconds)
     elif arguments.tools:
         report = tools.measure(arguments.requests // 4, arguments.rounds)
     else:
@@ -136,14 +141,9 @@ def _drain(server: Server) -> None:
 
 def _idle(pid: int) -> tuple[float, float]:
     """Resident MiB and percent of a core, with nothing to do."""
-    before = _cpu_seconds(pid)
+    before = cpu_seconds(pid)
     time.sleep(5)
-    return resident_mib(pid), (_cpu_seconds(pid) - before) / 5 * 100
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return resident_mib(pid), (cpu_seconds(pid) - before) / 5 * 100
 
 
 def _report(rows: list[Row], start: float, idle: tuple[float, float], busy: float, added: float) -> str:
@@ -181,8 +181,11 @@ def _arguments() -> argparse.Namespace:
     what.add_argument("--race", action="store_true", help="measure what nine more providers that do not win cost a job")
     what.add_argument("--capability", action="store_true", help="measure what the capability runner adds")
     what.add_argument("--tools", action="store_true", help="measure what a call of an MCP tool costs beside REST")
+    what.add_argument("--polling", action="store_true", help="measure what it costs to follow runs at vendors")
     what.add_argument("--peer", choices=["dbos"], help="measure Palio in process against another durable engine")
     parser.add_argument("--seconds", type=float, default=4, help="length of each measurement with --peer (default: 4)")
+    parser.add_argument("--jobs", type=int, default=1000, help="jobs at a time with --polling (default: 1000)")
+    parser.add_argument("--run-seconds", type=float, default=60, help="length of a run with --polling (default: 60)")
     parser.add_argument("--markdown", type=Path, help="also write the report to this file")
     return parser.parse_args()
 

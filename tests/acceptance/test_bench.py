@@ -48,3 +48,10 @@ def test_what_the_capability_runner_adds_is_measured_beside_going_directly(measu
     report, _ = measured("--capability")
 
     assert re.findall(r"^\| (\d+) \| [\d,]+ \| [\d,]+ \| \d+% \|", report, re.MULTILINE) == ["1", "64"]
+
+
+def test_what_following_runs_costs_is_measured(measured: Measured) -> None:
+    report, _ = measured("--polling", "--jobs", "20", "--run-seconds", "15")
+
+    assert "20 jobs at the same time" in report
+    assert re.search(r"a run is asked about \d+\.\d times", report)

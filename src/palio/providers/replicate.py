@@ -39,6 +39,8 @@ class Replicate(QueueProvider):
     base_url: ClassVar[str] = "https://api.replicate.com/v1"
     key_variable: ClassVar[str | None] = "REPLICATE_API_TOKEN"
     enquiry: ClassVar[str | None] = "account"
+    # Of 3,000 a minute that an account may make, creating apart.
+    questions_a_second: ClassVar[float] = 40.0
     # A prediction is shown with its input, and so with the pictures that were sent, as Base64.
     max_answer_bytes: ClassVar[int] = 2 * MAX_SENT_BYTES
     signals: ClassVar[Sequence[Signal]] = (

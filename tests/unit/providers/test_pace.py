@@ -25,3 +25,8 @@ def test_what_the_vendor_asks_for_is_given_within_reason():
 
 def test_a_clock_that_was_set_back_does_not_matter():
     assert gap(-3600, None, Random(1)) >= SHORTEST
+
+
+def test_many_runs_share_what_may_be_asked():
+    assert 9.0 <= gap(2.0, None, Random(1), least=9.0) <= 9.0 * 1.2
+    assert gap(60.0, None, Random(1), least=0.5) == gap(60.0, None, Random(1))

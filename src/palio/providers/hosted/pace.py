@@ -10,11 +10,11 @@ LONGEST_ASKED_FOR = 60.0
 """Seconds. A vendor that asks for a longer pause is asked again all the same."""
 
 
-def gap(elapsed: float, asked_for: float | None, random: Random) -> float:
-    """Seconds to wait after a run has been under way for `elapsed` seconds.
+def gap(elapsed: float, asked_for: float | None, random: Random, least: float = 0.0) -> float:
+    """Seconds to wait after a run has been under way for `elapsed` seconds, `least` where many are asked about.
 
     `asked_for` is what the vendor said in `Retry-After`. Up to a fifth is left to chance, so that many runs that
     began together do not ask together.
     """
-    own = min(max(elapsed * SHARE, SHORTEST), LONGEST) * (1 + 0.2 * random.random())
+    own = max(least, min(max(elapsed * SHARE, SHORTEST), LONGEST)) * (1 + 0.2 * random.random())
     return max(own, min(asked_for or 0.0, LONGEST_ASKED_FOR))

@@ -14,7 +14,6 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from random import Random
 from typing import ClassVar
 
 import msgspec
@@ -86,7 +85,6 @@ class HostedProvider(Provider, ABC):
             free=self.costs_nothing and not account.price,
         )
         self.account = account
-        self._random = Random()  # noqa: S311 - spreads requests, not a secret
         self.wire = Wire(
             account.name,
             account.base_url,

@@ -9,7 +9,9 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from random import Random
 from time import monotonic, time
+from typing import ClassVar
 
 import msgspec
 
@@ -24,6 +26,7 @@ from palio.providers.base import (
     ProviderError,
     RunFailed,
 )
+from palio.providers.hosted.account import Account
 from palio.providers.hosted.downloads import TIMES_GONE
 from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.pace import gap
@@ -34,6 +37,14 @@ from palio.providers.wire import pauses
 
 class QueueProvider(HostedProvider):
     """Runs jobs at a vendor that answers a submission with where the run can be followed."""
+
+    questions_a_second: ClassVar[float] = 100.0
+    """How many may be asked about all runs together; the more runs there are, the longer are the gaps."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account)
+        self._random = Random()  # noqa: S311 - spreads requests, not a secret
+        self._followed = 0
 
     # What adapters give.
 
@@ -77,12 +88,17 @@ class QueueProvider(HostedProvider):
     async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
         run = self.run_in(handle)
         question = self.question(run)
-        while True:
-            reply, verdict = await self._ask(question, Phase.poll)
-            if verdict is Verdict.go_on:
-                break
-            yield self.progress(reply)
-            await asyncio.sleep(gap(time() - run.began, self.pause(reply), self._random))
+        self._followed += 1
+        try:
+            while True:
+                reply, verdict = await self._ask(question, Phase.poll)
+                if verdict is Verdict.go_on:
+                    break
+                yield self.progress(reply)
+                least = self._followed / self.questions_a_second
+                await asyncio.sleep(gap(time() - run.began, self.pause(reply), self._random, least))
+        finally:
+            self._followed -= 1
         if (collection := self.collection(run, reply)) is not None:
             reply = await self._collect(collection)
         yield await self.made(run, self.picture(reply), self.paid(run, reply))
