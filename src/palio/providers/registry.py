@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from palio.errors import SetupError
+from palio.providers.a1111.provider import A1111
 from palio.providers.base import Provider
 from palio.providers.bfl import BlackForestLabs
 from palio.providers.catalog.fitting import short_name
@@ -18,6 +19,7 @@ from palio.providers.hosted.provider import HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
 from palio.providers.replicate import Replicate
 from palio.providers.scripted import Script, Scripted
+from palio.providers.sdcpp import StableDiffusionCpp
 from palio.providers.sketch.provider import SketchProvider
 from palio.providers.wire import api_key
 from palio.resources.weights import NoWeights, Weights
@@ -30,7 +32,7 @@ Build = Callable[[str, ProviderSettings, Fetch, Weights], Provider]
 NO_WEIGHTS = NoWeights()
 
 VENDORS: Mapping[str, type[HostedProvider]] = {
-    vendor.kind: vendor for vendor in (BlackForestLabs, ComfyUI, Fal, Replicate)
+    vendor.kind: vendor for vendor in (A1111, BlackForestLabs, ComfyUI, Fal, Replicate, StableDiffusionCpp)
 }
 """The vendors with a catalog, by kind."""
 

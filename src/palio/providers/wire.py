@@ -69,7 +69,8 @@ class Answer:
 
 
 class Wire:
-    """One account at one provider. `key` goes to the origin of `base_url` only, as `key_header: key_prefix + key`.
+    """One account at one provider. `key` goes to the origin of `base_url` only, as `key_header: Bearer key`, or as
+    `credential` where the header holds it otherwise.
 
     `connections` is how many requests may be under way at the same time.
     """
@@ -82,13 +83,13 @@ class Wire:
         connections: int,
         key: str | None = None,
         key_header: str = "Authorization",
-        key_prefix: str = "Bearer ",
+        credential: str | None = None,
         connect_seconds: float = 5.0,
     ) -> None:
         self._provider = provider
         self._base_url = httpx.URL(base_url.rstrip("/") + "/")
         self._key = key
-        self._key_headers = {key_header: key_prefix + key} if key else {}
+        self._key_headers = {key_header: credential or f"Bearer {key}"} if key else {}
         self._connect_seconds = connect_seconds
         self._client = httpx.AsyncClient(
             headers={"User-Agent": f"Palio/{__version__}", "Accept-Encoding": "identity"},

@@ -9,8 +9,8 @@ from tests.standins.comfyui import ComfyUI
 from tests.standins.server import Drops, Page, Says, serving
 
 from palio.providers.base import Ambiguous, Offer, RunFailed, Unable
-from palio.providers.comfyui import provider as adapter
 from palio.providers.comfyui.provider import ComfyUI as Provider
+from palio.providers.hosted import lookout
 
 ANOTHER = "0193f3a1b2c4012345678900000000ff"
 
@@ -161,7 +161,7 @@ async def test_closing_works_after_what_looks_at_the_server_has_died(
     comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     # Given a provider whose next look goes wrong in a way that nobody thought of
-    monkeypatch.setattr(adapter, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(lookout, "LOOK_EVERY", 0.0)
     made = provider(comfyui, "comfyui", monkeypatch)
     await made.open()
     await made.wire.close()

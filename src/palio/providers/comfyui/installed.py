@@ -1,12 +1,10 @@
 """What a server has: its node classes, and the files that its loaders can load."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from palio.contract.air import is_air, parse_air
 from palio.contract.json import Json
-from palio.providers.catalog.fitting import short_name
+from palio.providers.hosted.files import file_for
 
 LOADERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "checkpoint": (("CheckpointLoaderSimple", "ckpt_name"),),
@@ -41,14 +39,8 @@ class Installed:
         return file in self.files.get(kind, frozenset())
 
     def file_for(self, kind: str, air: str, named: Mapping[str, str]) -> str | None:
-        """The file that an AIR stands for: the one the operator named, else the one that bears its version's number."""
-        if file := named.get(short_name(air)):
-            return file
-        version = parse_air(air).version if is_air(air) else None
-        if version is None or not version.isdigit():
-            return None
-        number = re.compile(rf"(?<!\d){version}(?!\d)")
-        return next((file for file in sorted(self.files.get(kind, ())) if number.search(file)), None)
+        """The file that an AIR stands for."""
+        return file_for(air, self.files.get(kind, ()), named)
 
 
 def _choices(schema: Json, member: str) -> Iterator[str]:

@@ -6,9 +6,7 @@ Sources: github Comfy-Org/ComfyUI v0.3.64, `server.py`, `execution.py` and `node
 
 import asyncio
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from time import time
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -18,23 +16,18 @@ import msgspec
 
 from palio.contract.image.job import ImageJob
 from palio.contract.json import Json, JsonObject
-from palio.providers.base import Ambiguous, Assignment, Handle, Incapable, NotAccepted, Progress, ProviderError
+from palio.providers.base import Ambiguous, Assignment, Handle, Incapable, NotAccepted, Progress
 from palio.providers.catalog.fitting import Fit
 from palio.providers.catalog.model import Model
 from palio.providers.comfyui.installed import Installed
 from palio.providers.comfyui.parts import LoraFile
 from palio.providers.comfyui.recipes import Plan, graph_of
 from palio.providers.hosted.account import Account
+from palio.providers.hosted.lookout import Lookout
 from palio.providers.hosted.orders import Form, Order, Request, Run, multipart
 from palio.providers.hosted.queue import QueueProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, Test, has
 
-log = logging.getLogger(__name__)
-
-LOOK_EVERY = 60.0
-"""Seconds after which it is asked again what a server has installed."""
-FIRST_LOOK = 5.0
-"""Seconds that the first look may hold the start of Palio back."""
 FOLDER = "palio"
 """Where inputs and outputs lie at the server."""
 NODES = (
@@ -111,21 +104,14 @@ class ComfyUI(QueueProvider):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._installed: Installed | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._lookout = Lookout(self.name, self._look)
 
     async def open(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_LOOK):
-                await self._look()
-        self._looking = asyncio.create_task(self._keep_looking())
+        await self._lookout.open()
 
     async def close(self) -> None:
         try:
-            if (looking := self._looking) is not None:
-                looking.cancel()
-                await asyncio.wait([looking])
-                if not looking.cancelled() and (error := looking.exception()) is not None:
-                    log.error("%s was no longer asked what it has installed", self.name, exc_info=error)
+            await self._lookout.close()
         finally:
             await super().close()
 
@@ -275,18 +261,9 @@ class ComfyUI(QueueProvider):
             prefix=prefix,
         )
 
-    async def _keep_looking(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            await self._look()
-
     async def _look(self) -> None:
-        try:
-            schemas = [await self._known(f"object_info/{node}", "") for node in NODES]
-        except ProviderError as error:
-            # Offers go on from what was known, or from the hope that everything is there.
-            log.warning("it is not known what %s has installed: %s", self.name, error)
-            return
+        # Where it cannot be asked, offers go on from what was known, or from the hope that everything is there.
+        schemas = [await self._known(f"object_info/{node}", "") for node in NODES]
         self._installed = Installed.read({node: reply.at(node) for node, reply in zip(NODES, schemas, strict=True)})
 
 

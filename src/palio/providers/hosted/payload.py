@@ -12,7 +12,7 @@ from palio.providers.catalog.model import Form, Images, Model, Number, Size
 def payload_of(fit: Fit, job: ImageJob, pictures: Sequence[str]) -> JsonObject:
     """The members that a model takes for a job that fits it. `pictures` are the job's images as the vendor wants them.
 
-    What a job leaves to the model is left out.
+    What a job leaves to the model is left out. A field `a.b` is a member of an object `a`.
     """
     model = fit.model
     body: JsonObject = {**model.extra, model.prompt.field: job.prompt}
@@ -26,6 +26,21 @@ def payload_of(fit: Fit, job: ImageJob, pictures: Sequence[str]) -> JsonObject:
         first = next(iter(model.format.words.values()))
         body[model.format.field] = model.format.words.get(job.format.value, first)
     body |= {model.options[name]: value for name, value in job.options.items() if name in model.options}
+    return nested(body)
+
+
+def nested(flat: JsonObject) -> JsonObject:
+    """Members named `a.b` as members of objects; of two with the same name the later one counts."""
+    body: JsonObject = {}
+    for path, value in flat.items():
+        *parents, name = path.split(".")
+        at = body
+        for parent in parents:
+            below = at.setdefault(parent, {})
+            if not isinstance(below, dict):
+                raise ValueError(f"{path}: {parent} is a value already")
+            at = below
+        at[name] = value
     return body
 
 
@@ -64,6 +79,9 @@ def _texts(model: Model, job: ImageJob) -> JsonObject:
         body[model.checkpoint.field] = weights_address(job.model)
     if model.sampling is not None and (wanted := sampling_of(job)):
         body[model.sampling.field] = model.sampling.words[wanted]
+    for words, value in ((model.sampler, job.sampler), (model.scheduler, job.scheduler)):
+        if words is not None and value is not None and value in words.words:
+            body[words.field] = words.words[value]
     return body
 
 

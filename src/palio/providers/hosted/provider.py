@@ -21,6 +21,7 @@ import msgspec
 from palio.contract.image.job import ImageJob
 from palio.contract.json import JsonObject
 from palio.providers.base import (
+    Ambiguous,
     Assignment,
     Handle,
     Incapable,
@@ -91,7 +92,7 @@ class HostedProvider(Provider, ABC):
             connections=2 * account.concurrency + 8,
             key=account.key,
             key_header=self.key_header,
-            key_prefix=self.key_prefix,
+            credential=self.credential(account.key) if account.key else None,
         )
         self._downloads = Downloads(account, self.wire, free=self.free)
 
@@ -107,6 +108,10 @@ class HostedProvider(Provider, ABC):
     @abstractmethod
     def pictures(self, reply: Reply) -> Sequence[str]:
         """The pictures in a result, as URLs or data URLs. Usually overridden."""
+
+    def credential(self, key: str) -> str:
+        """The key as its header holds it. Overridden where it is encoded."""
+        return self.key_prefix + key
 
     def cost(self, run: Run, reply: Reply) -> float | None:
         """USD that a result says it cost. Overridden where it does. May raise anything."""
@@ -206,8 +211,14 @@ class HostedProvider(Provider, ABC):
 
     async def submit(self, order: Order, seconds: float) -> Reply:
         """The answer of a vendor that took a job on, waited for so long. Raises the error that any other answer is."""
-        reply = await self.exchange(self.submission(order), seconds)
-        self.judged(Phase.submit, reply)
+        try:
+            reply = await self.exchange(self.submission(order), seconds)
+            self.judged(Phase.submit, reply)
+        except Ambiguous as error:
+            if self.free and not self.findable:
+                # What costs nothing may simply be begun again.
+                raise RunFailed(str(error)) from error
+            raise
         return reply
 
     def picture(self, reply: Reply) -> str:
@@ -241,7 +252,7 @@ class HostedProvider(Provider, ABC):
             content = await asyncio.to_thread(msgspec.json.encode, request.body)
         headers = dict(request.headers)
         if self.account.key and not self.wire.is_own(request.url):
-            headers[self.key_header] = self.key_prefix + self.account.key
+            headers[self.key_header] = self.credential(self.account.key)
         return await self.wire.exchange(
             request.method,
             request.url,

@@ -1,0 +1,1 @@
+"""Servers with the API of AUTOMATIC1111's web UI: that, Forge and SD.Next."""

@@ -1,0 +1,54 @@
+"""A picture on its way: the request that is held open for it, and what is done to stop it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+
+from palio.providers.base import ProviderError
+from palio.providers.hosted.signals import Reply
+
+
+class Generation:
+    """A request under way in a task of its own, which `close` ends. `forget` is called when it is over."""
+
+    def __init__(self, request: Coroutine[None, None, Reply], forget: Callable[[], object]) -> None:
+        self._request = asyncio.create_task(request)
+        self._stopping: asyncio.Task[None] | None = None
+        self._forget = forget
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the request was answered, or never will be."""
+        return self._request.done()
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether the request is over, within so many seconds."""
+        await asyncio.wait([self._request], timeout=seconds)
+        return self.is_over
+
+    def reply(self) -> Reply:
+        """What the server answered. Raises the ProviderError that the request ended with."""
+        self._forget()
+        return self._request.result()
+
+    async def stop(self, stop: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Want the picture no more, and have `stop` run to its end, also where who asks for it does not wait so long.
+
+        Raises the ProviderError that `stop` does.
+        """
+        if self._stopping is None:
+            self._request.add_done_callback(self._end)
+            self._stopping = asyncio.create_task(stop())
+        await asyncio.shield(self._stopping)
+
+    async def close(self) -> None:
+        """Let go of the request, which the server may go on with."""
+        for task in filter(None, (self._stopping, self._request)):
+            task.cancel()
+            with suppress(asyncio.CancelledError, ProviderError):
+                await task
+
+    def _end(self, request: "asyncio.Task[Reply]") -> None:
+        self._forget()
+        if not request.cancelled():
+            request.exception()  # of which nobody wants to know any more
