@@ -8,6 +8,8 @@ from tests.integration.providers.bfl import BFL
 from tests.integration.providers.comfyui import COMFYUI, history
 from tests.integration.providers.fal import FAL
 from tests.integration.providers.replicate import REPLICATE, failed
+from tests.integration.providers.sdcpp import SDCPP
+from tests.integration.providers.sdcpp import told as told_of_a_job
 from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignment, follow, provider, run
 from tests.standins.server import KEY, Drips, Drops, Hangs, Page, Says, StandIn, Truncates, serving
 
@@ -27,7 +29,9 @@ from palio.providers.hosted.signals import HTTP, Phase, Reply, row_in
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
 
-UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE)
+UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE, SDCPP)
+HELD_OPEN = {"a1111"}
+"""Kinds whose answer to a submission is the picture, and which are followed meanwhile; `test_a1111.py` tries them."""
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
 PROBLEM = {"detail": "x"}
@@ -99,7 +103,7 @@ async def outcome(vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyP
 
 
 def test_every_vendor_is_under_test():
-    assert {vendor.kind for vendor in UNDER_TEST} == set(VENDORS)
+    assert {vendor.kind for vendor in UNDER_TEST} | HELD_OPEN == set(VENDORS)
 
 
 @pytest.mark.parametrize("vendor", UNDER_TEST, ids=str)
@@ -141,7 +145,8 @@ async def test_a_status_means_the_same_at_every_vendor(
     vendor: Vendor, stand_in: StandIn, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ):
     stand_in.order(sample.phase, sample.says)
-    assert await outcome(vendor, stand_in, monkeypatch) is sample.ends
+    ends = RunFailed if vendor.repeats and sample.ends is Ambiguous else sample.ends
+    assert await outcome(vendor, stand_in, monkeypatch) is ends
 
 
 async def test_a_vendor_that_is_not_there_has_not_accepted(vendor: Vendor, monkeypatch: pytest.MonkeyPatch):
@@ -158,7 +163,7 @@ async def test_a_submission_without_a_whole_answer_is_ambiguous_and_sent_once(
 ):
     stand_in.order("submit", fault)
     made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "timeout": timeout})
-    with pytest.raises(Ambiguous):
+    with pytest.raises(RunFailed if vendor.repeats else Ambiguous):
         await made.start(assignment(vendor.job))
     await made.close()
     # The vendor took it all the same, which is why nobody may send it again.
@@ -249,6 +254,7 @@ async def test_the_handle_and_the_errors_do_not_show_the_key(
         (BFL, "poll", Says(500, {"detail": SECRET})),
         (REPLICATE, "poll", failed(SECRET)),
         (REPLICATE, "poll", Says(404, {"detail": SECRET})),
+        (SDCPP, "poll", told_of_a_job("failed", error={"code": "generation_failed", "message": SECRET})),
     ],
     ids=str,
 )

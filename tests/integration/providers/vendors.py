@@ -96,6 +96,8 @@ class Vendor:
     seen_in_passing: tuple[str, ...] = ()
     """Rows that every run that goes well is a sample of."""
     can_be_canceled: bool = True
+    repeats: bool = False
+    """Whether a run whose fate is not known costs nothing and cannot be found, so that it is begun again."""
     table: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
