@@ -162,7 +162,9 @@ class StableDiffusionCpp(StandIn):
         params = body["sample_params"]
         if params.get("sample_method", "euler") not in SAMPLERS or params.get("scheduler", "simple") not in SCHEDULERS:
             return "unknown sampler or scheduler"
-        if unknown := [lora for lora in body["lora"] if set(lora) != {"path", "multiplier"} or lora["path"] not in LORAS]:
+        if unknown := [
+            lora for lora in body["lora"] if set(lora) != {"path", "multiplier"} or lora["path"] not in LORAS
+        ]:
             return f"unknown LoRA {unknown}"
         if re.search("<lora:", body["prompt"]):
             return "LoRAs in prompts are not supported"

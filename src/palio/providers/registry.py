@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from palio.errors import SetupError
-from palio.providers.a1111.provider import A1111
+from palio.providers.a1111.provider import WebUI
 from palio.providers.base import Provider
 from palio.providers.bfl import BlackForestLabs
 from palio.providers.catalog.fitting import short_name
@@ -32,7 +32,7 @@ Build = Callable[[str, ProviderSettings, Fetch, Weights], Provider]
 NO_WEIGHTS = NoWeights()
 
 VENDORS: Mapping[str, type[HostedProvider]] = {
-    vendor.kind: vendor for vendor in (A1111, BlackForestLabs, ComfyUI, Fal, Replicate, StableDiffusionCpp)
+    vendor.kind: vendor for vendor in (WebUI, BlackForestLabs, ComfyUI, Fal, Replicate, StableDiffusionCpp)
 }
 """The vendors with a catalog, by kind."""
 

@@ -56,7 +56,7 @@ LAST_MOMENT = 0.9
 """How far a picture has come that is not interrupted any more: what is stopped then might be the next one."""
 
 
-class A1111(HostedProvider):
+class WebUI(HostedProvider):
     """Runs jobs at a server with the API of AUTOMATIC1111's web UI."""
 
     kind: ClassVar[str] = "a1111"
