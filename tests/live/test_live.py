@@ -11,15 +11,18 @@ from tests.conftest import running
 from palio.providers.registry import VENDORS
 
 PROMPT = "a tin robot in the rain"
+SDXL_BASE = "urn:air:sdxl:checkpoint:civitai:101055@128078"
 CHEAP = {
+    "a1111": {"engine": "comfy", "ecosystem": "sdxl", "operation": "createImage", "model": SDXL_BASE},
     "bfl": {"engine": "flux2", "model": "klein", "operation": "createImage", "steps": 4, "cfgScale": 1},
     "comfyui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "fal": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "replicate": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
+    "sdcpp": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
 }
 """What is asked of each kind."""
-ADDRESS = "PALIO_LIVE_COMFYUI"
-"""The variable that holds the address of a ComfyUI server, which needs no key."""
+ADDRESS = "PALIO_LIVE_"
+"""Then comes the kind: the variable that holds the address of a server of one's own, which needs no key."""
 
 
 def test_every_kind_has_something_cheap():
@@ -29,12 +32,12 @@ def test_every_kind_has_something_cheap():
 @pytest.mark.parametrize("kind", sorted(CHEAP))
 def test_a_vendor_makes_an_image(kind: str, tmp_path: Path):
     # Given the vendor as the only provider
-    variable = VENDORS[kind].key_variable or ADDRESS
+    variable = VENDORS[kind].key_variable or ADDRESS + kind.upper()
     if not (value := os.environ.get(variable, "").strip()):
         pytest.skip(f"{variable} is not set")
-    address = f'base_url = "{value}"' if variable == ADDRESS else ""
+    address = f'base_url = "{value}"' if variable.startswith(ADDRESS) else ""
     config = f'sketch = false\nvendors_by_key = false\n[providers.live]\nkind = "{kind}"\n{address}\n'
-    keys = {} if variable == ADDRESS else {variable: value}
+    keys = {} if variable.startswith(ADDRESS) else {variable: value}
 
     # When an image is asked for
     with running(tmp_path, config, **keys) as server, server.client() as client:

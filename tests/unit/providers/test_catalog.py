@@ -230,3 +230,23 @@ def test_the_cheapest_model_that_can_do_a_job_gets_it():
     assert isinstance(plain, Fit)
     assert isinstance(changed, Fit)
     assert (plain.model.id, changed.model.id) == ("fal-ai/flux/dev", "fal-ai/flux-lora")
+
+
+def test_a_field_with_dots_is_a_member_of_objects():
+    made = model(
+        steps={"field": "sample.steps"},
+        seed={"field": "seed"},
+        extra={"sample.steps": 20, "sample.guidance.cfg": 7.0},
+    )
+    body = payload_of(Fit(made, 512, 512, None, None), asked(steps=9), [])
+    assert body == {"text": "a kite", "seed": 7, "sample": {"steps": 9, "guidance": {"cfg": 7.0}}}
+
+
+def test_sampler_and_scheduler_are_sent_in_the_vendors_words_where_they_are_two_choices():
+    made = model(
+        sampler={"field": "sampler_name", "words": {"euler": "Euler"}},
+        scheduler={"field": "scheduler", "words": {"karras": "Karras"}},
+        extra={"sampler_name": "DDIM"},
+    )
+    body = payload_of(Fit(made, 512, 512, None, None), asked(sampler="euler"), [])
+    assert body == {"text": "a kite", "sampler_name": "Euler"}
