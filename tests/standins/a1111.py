@@ -132,6 +132,8 @@ class A1111(StandIn):
     current: Generation | None = None
     stopped: list[str] = field(default_factory=list)
     """The tasks that were interrupted."""
+    is_interrupted: bool = False
+    """Whether the last picture was; it is said until the next one is begun."""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -214,6 +216,7 @@ class A1111(StandIn):
             self.started.append(made)
             self.waiting.remove(task)
             self.current = made
+            self.is_interrupted = False
             self.moved.notify_all()
             self.moved.wait_for(lambda: made.is_interrupted or made.polls >= self.running or self.closing.is_set(), 30)
             self.current = None
@@ -272,7 +275,7 @@ class A1111(StandIn):
 
     def _progress(self) -> Says:
         rate = self._asked() if self.current is not None else 0
-        state = {"job": "scripts_txt2img", "interrupted": False, "skipped": False}
+        state = {"job": "scripts_txt2img", "interrupted": self.is_interrupted, "skipped": False}
         return Says(200, {"progress": rate, "eta_relative": 0, "state": state, "current_image": None})
 
     def _asked(self) -> float:
@@ -286,7 +289,7 @@ class A1111(StandIn):
 
     def _interrupt(self) -> Says:
         if self.current is not None:
-            self.current.is_interrupted = True
+            self.current.is_interrupted = self.is_interrupted = True
             self.stopped.append(self.current.task)
             self.moved.notify_all()
         return Says(200, {})
@@ -329,7 +332,7 @@ class A1111(StandIn):
                     {"name": file.rsplit(".", 1)[0], "alias": "x", "path": f"/webui/models/Lora/{file}", "metadata": {}}
                     for file in LORAS
                 ]
-            case "sd-vae":
+            case "sd-vae" if self.flavour != "forge":
                 listed = [{"model_name": file, "filename": folder + file} for file in VAES]
             case "sd-modules" if self.flavour == "forge":
                 listed = [{"model_name": file, "filename": folder + file} for file in MODULES]

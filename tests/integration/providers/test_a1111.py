@@ -189,7 +189,6 @@ async def test_a_server_without_tasks_tells_its_own_progress(a1111: A1111, here:
     given = assignment(sd1())
     seen, _ = await follow(here, await here.start(given), given)
     assert max(progress.rate for progress in seen) > 0.5
-    assert len(a1111.called("poll")) == 1
 
 
 async def test_progress_that_cannot_be_asked_for_costs_no_run(a1111: A1111, here: Provider):
@@ -284,6 +283,23 @@ async def test_an_interrupt_that_is_lost_is_asked_for_again_while_it_is_ours(a11
     await until(lambda: a1111.current, a1111)
     await here.cancel(handle)
     assert a1111.stopped == [ATTEMPT]
+
+
+async def test_a_picture_that_somebody_else_stopped_is_no_picture(a1111: A1111, here: Provider):
+    # Given a run that somebody at the server's page interrupts, which is answered with what there is by then
+    a1111.running = 1000
+    given = assignment(sd1())
+    handle = await here.start(given)
+    await until(lambda: a1111.current, a1111)
+    await here.wire.exchange("POST", "sdapi/v1/interrupt")
+
+    # When it is followed to its end, then it failed
+    with pytest.raises(RunFailed, match="somebody stopped the picture at here"):
+        await follow(here, handle, given)
+
+    # And the next one is none the worse for it
+    a1111.running = 0
+    assert (await run(here, sd1())).data
 
 
 async def test_a_run_can_be_canceled_twice_and_after_its_end(a1111: A1111, here: Provider):

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from typing import TypeVar
 
-from palio.providers.base import ProviderError
 from palio.providers.hosted.signals import Reply
+
+T = TypeVar("T")
 
 
 class Generation:
@@ -45,10 +46,15 @@ class Generation:
         """Let go of the request, which the server may go on with."""
         for task in filter(None, (self._stopping, self._request)):
             task.cancel()
-            with suppress(asyncio.CancelledError, ProviderError):
-                await task
+            await asyncio.wait([task])
+            _overlook(task)
 
     def _end(self, request: "asyncio.Task[Reply]") -> None:
         self._forget()
-        if not request.cancelled():
-            request.exception()  # of which nobody wants to know any more
+        _overlook(request)
+
+
+def _overlook(task: "asyncio.Task[T]") -> None:
+    """Nobody wants to know any more what a task ended with."""
+    if not task.cancelled():
+        task.exception()

@@ -46,14 +46,16 @@ from palio.providers.hosted.payload import payload_of
 from palio.providers.hosted.provider import MAX_SENT_BYTES, HostedProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, has
 
-LISTS = ("sd-models", "loras", "sd-vae", "samplers")
+LISTS = ("sd-models", "samplers")
 """What every server lists, below `/sdapi/v1`."""
-LISTS_OF_SOME = ("schedulers", "sd-modules")
+LISTS_OF_SOME = ("loras", "schedulers", "sd-modules", "sd-vae")
 """What some do: with 404 for an answer there is no such thing."""
 ASK_EVERY = 0.25
 """Seconds between two questions whether a picture that is not wanted any more has its turn."""
 LAST_MOMENT = 0.9
 """How far a picture has come that is not interrupted any more: what is stopped then might be the next one."""
+OVERALL = Request("GET", "sdapi/v1/progress?skip_current_image=true")
+"""What the server does, whoever wanted it, and how the last picture ended."""
 
 
 class WebUI(HostedProvider):
@@ -79,7 +81,6 @@ class WebUI(HostedProvider):
         self._installed: Installed | None = None
         self._lookout = Lookout(self.name, self._look)
         self._generations: dict[str, Generation] = {}
-        self._tells_tasks = True
 
     async def open(self) -> None:
         await self._lookout.open()
@@ -187,7 +188,17 @@ class WebUI(HostedProvider):
         """The answer with the picture. Raises ProviderError."""
         reply = await self.submit(order, self.account.limits.deadline)
         self._look_at_checkpoint(reply, order)
+        await self._look_at_end()
         return reply
+
+    async def _look_at_end(self) -> None:
+        """Raises RunFailed if somebody stopped the last picture, which comes half done and says nothing of that."""
+        try:
+            reply = await self.exchange(OVERALL)
+        except ProviderError:
+            return
+        if reply.at("state", "interrupted") is True or reply.at("state", "skipped") is True:
+            raise RunFailed(f"somebody stopped the picture at {self.name}")
 
     def _look_at_checkpoint(self, reply: Reply, order: Order) -> None:
         """Raises RunFailed if another client had another checkpoint loaded at the wrong moment."""
@@ -203,12 +214,10 @@ class WebUI(HostedProvider):
     async def _rate(self, run: Run) -> float | None:
         """How far a run is; None if the server does not say."""
         try:
-            if self._tells_tasks:
-                told = await self._task(run)
-                self._tells_tasks = told is not None
-                return None if told is None or not told.at("active") else _rate_of(told)
+            if (task := await self._task(run)) is not None:
+                return _rate_of(task) if task.at("active") is True else None
             # What the whole server does, which is ours unless it is used by others too.
-            return _rate_of(await self.exchange(Request("GET", "sdapi/v1/progress?skip_current_image=true")))
+            return _rate_of(await self.exchange(OVERALL))
         except ProviderError:
             # It is the request itself that tells how the run ends.
             return None
