@@ -5,7 +5,6 @@ that a misspelled one is found.
 """
 
 import base64
-import re
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -166,8 +165,6 @@ class StableDiffusionCpp(StandIn):
             lora for lora in body["lora"] if set(lora) != {"path", "multiplier"} or lora["path"] not in LORAS
         ]:
             return f"unknown LoRA {unknown}"
-        if re.search("<lora:", body["prompt"]):
-            return "LoRAs in prompts are not supported"
         for picture in [*body.get("ref_images", []), *([body["init_image"]] if "init_image" in body else [])]:
             Image.open(BytesIO(_decoded(picture))).verify()
         return ""

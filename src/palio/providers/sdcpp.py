@@ -139,9 +139,9 @@ class StableDiffusionCpp(QueueProvider):
         if self._loaded is None:
             raise Incapable(f"{self.name} has not said what it has loaded")
         body["lora"] = [*self._loras(self._loaded, job)]
-        if model.recipe == "flux2" and job.engine != "flux2":
-            # The hosted engine's guidance is an input of the model; what other engines call so is CFG.
-            _set_guidance(body, txt_cfg=1.0 if job.guidance is None else job.guidance, distilled_guidance=4.0)
+        params = body["sample_params"]
+        if isinstance(params, dict) and (guidance := _guidance(model, job)):
+            params["guidance"] = guidance
         return body
 
     def submission(self, order: Order) -> Request:
@@ -214,10 +214,14 @@ class StableDiffusionCpp(QueueProvider):
         self._loaded = Loaded.read(reply)
 
 
-def _set_guidance(body: JsonObject, *, txt_cfg: float, distilled_guidance: float) -> None:
-    params = body["sample_params"]
-    if isinstance(params, dict):
-        params["guidance"] = {"txt_cfg": txt_cfg, "distilled_guidance": distilled_guidance}
+def _guidance(model: Model, job: ImageJob) -> JsonObject:
+    """Guidance where a number in one field does not say it; else nothing."""
+    wanted = 1.0 if job.guidance is None else job.guidance
+    if model.recipe == "flux2" and job.engine != "flux2":
+        # The hosted engine's guidance is an input of the model; what other engines call so is CFG.
+        return {"txt_cfg": wanted, "distilled_guidance": 4.0}
+    # None is 0 to who trained Z-Image, and 1 to the server.
+    return {"txt_cfg": max(wanted, 1.0)} if model.recipe == "z-image" else {}
 
 
 def _texts(values: Sequence[Json]) -> list[str]:

@@ -185,6 +185,11 @@ async def test_a_request_names_all_that_it_depends_on(sdcpp: StableDiffusionCpp,
     assert (body["negative_prompt"], body["clip_skip"], body["batch_count"]) == ("", -1, 1)
 
 
+async def test_no_guidance_is_1_to_the_server(sdcpp: StableDiffusionCpp, here: Provider):
+    await run(here, z_image(cfgScale=0))
+    assert sdcpp.started[0].body["sample_params"]["guidance"] == {"txt_cfg": 1}
+
+
 @pytest.mark.parametrize(
     ("engine", "guidance"),
     [
