@@ -78,6 +78,7 @@ class StableDiffusionCpp(QueueProvider):
     kind: ClassVar[str] = "sdcpp"
     base_url: ClassVar[str] = "http://127.0.0.1:1234"
     key_variable: ClassVar[str | None] = None
+    enquiry: ClassVar[str | None] = "sdcpp/v1/capabilities"
     costs_nothing: ClassVar[bool] = True
     # The answer to the last question is the picture.
     max_answer_bytes: ClassVar[int] = 2 * MAX_SENT_BYTES

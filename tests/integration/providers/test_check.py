@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.standins.a1111 import A1111
 from tests.standins.comfyui import ComfyUI
 from tests.standins.fal import Fal
 from tests.standins.replicate import Replicate
+from tests.standins.sdcpp import StableDiffusionCpp
 from tests.standins.server import KEY, StandIn, serving
 
 from palio.surfaces.cli import main
@@ -84,6 +86,16 @@ def test_one_that_is_switched_off_can_be_tried_too(check: Check):
     with serving(comfyui := ComfyUI()):
         code, out, _ = check(comfyui, "comfyui", "--run", more="enabled = false")
     assert (code, "costs nothing" in out) == (0, True)
+
+
+@pytest.mark.parametrize(("kind", "stand_in"), [("a1111", A1111), ("sdcpp", StableDiffusionCpp)])
+def test_a_server_of_ones_own_is_asked_what_it_has_and_makes_a_picture(
+    check: Check, kind: str, stand_in: Callable[[], StandIn]
+):
+    with serving(there := stand_in()):
+        code, out, _ = check(there, kind, "--run")
+    assert (code, "here answers" in out, "costs nothing" in out) == (0, True, True)
+    assert len(there.started) == 1
 
 
 def test_a_name_that_is_not_there_is_told_with_those_that_are(

@@ -21,6 +21,8 @@ TAG = re.compile(r"<(\w+):([^>]+)>")
         ("robot #1", "what follows # as a comment"),
         ("a cat AND a dog", "AND as a second prompt"),
         ("a cat BREAK a dog", "BREAK as a command"),
+        ("a __colour__ cat", "__name__ as a word to fill in"),
+        ("a {red|blue} cat", "{ | } as a choice"),
         ("a [cat:dog:0.5]", "[from:to:when] as a change under way"),
         ("a [cat|dog]", "[from:to:when] as a change under way"),
         ("a [[soft] cat:dog:0.5]", "[from:to:when] as a change under way"),
@@ -32,7 +34,16 @@ def test_a_prompt_is_declined_in_which_a_server_would_find_a_command(prompt: str
 
 @pytest.mark.parametrize(
     "prompt",
-    ["a (tin:1.2) robot, [dim] light", "a < b > c", "<3 robots", "sand and BREAKFAST", "[soft] (blue:1.2) [dim]", "]["],
+    [
+        "a (tin:1.2) robot, [dim] light",
+        "a < b > c",
+        "<3 robots",
+        "sand and BREAKFAST",
+        "[soft] (blue:1.2) [dim]",
+        "][",
+        "{red}",
+        "a__b",
+    ],
 )
 def test_a_prompt_without_commands_is_taken(prompt: str):
     assert misread(prompt, "sdcpp") is None

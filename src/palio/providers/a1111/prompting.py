@@ -4,7 +4,7 @@ A prompt may say nothing to a server that its writer did not mean for it: what w
 command, is declined. Weights such as `(word:1.2)` mean the same to the engines whose words jobs are in.
 
 Sources: github AUTOMATIC1111/stable-diffusion-webui v1.10, `modules/extra_networks.py`, `prompt_parser.py` and
-`processing_scripts/comments.py`.
+`processing_scripts/comments.py`; github vladmandic/sdnext and adieyal/sd-dynamic-prompts for what is filled in.
 """
 
 import re
@@ -17,6 +17,9 @@ COMMANDS: Final[Mapping[str, re.Pattern[str]]] = {
     "what follows # as a comment": re.compile("#"),
     "AND as a second prompt": re.compile(r"\bAND\b"),
     "BREAK as a command": re.compile(r"\bBREAK\b"),
+    # Where there are such files, or an extension that many have.
+    "__name__ as a word to fill in": re.compile(r"__\S+?__"),
+    "{ | } as a choice": re.compile(r"\{[^{}]*\|[^{}]*\}"),
 }
 BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]")
 UNSAYABLE: Final = re.compile(r"[<>:=\r\n]")

@@ -64,6 +64,7 @@ class WebUI(HostedProvider):
     kind: ClassVar[str] = "a1111"
     base_url: ClassVar[str] = "http://127.0.0.1:7860"
     key_variable: ClassVar[str | None] = None
+    enquiry: ClassVar[str | None] = "sdapi/v1/samplers"
     costs_nothing: ClassVar[bool] = True
     # An answer is the picture; and the list of LoRAs has all that was noted in them when they were trained.
     max_answer_bytes: ClassVar[int] = 2 * MAX_SENT_BYTES
