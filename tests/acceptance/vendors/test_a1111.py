@@ -61,12 +61,13 @@ def test_there_is_an_order_for_every_model():
 
 
 def test_every_model_makes_a_picture_of_the_size_that_was_asked_for(server: Server, forge: A1111):
+    before = len(forge.started)
     made = make(server, ORDERS)
     assert {name: said for name, said in made.items() if isinstance(said, str)} == {}
     sizes = {name: picture.size for name, picture in made.items() if isinstance(picture, Image.Image)}
     assert sizes["sd1, varied"] == (640, 512)
     assert sizes["flux1-dev-fp8"] == (1216, 832)
-    assert len(forge.started) == len(ORDERS)
+    assert len(forge.started) - before == len(ORDERS)
 
 
 def test_what_is_not_installed_or_cannot_be_said_is_declined_by_name(server: Server):
@@ -79,3 +80,21 @@ def test_what_is_not_installed_or_cannot_be_said_is_declined_by_name(server: Ser
     )
     assert "has no file for urn:air:sd1:checkpoint:civitai:1@424242" in str(declined["checkpoint"])
     assert "would read <name:...> as the name of a file" in str(declined["prompt"])
+
+
+def test_a_canceled_workflow_frees_the_server(server: Server, forge: A1111):
+    # Given a picture under way that takes long
+    before, forge.running = len(forge.started), 10_000
+    step = {"$type": "imageGen", "input": {**SD1, "model": DREAMSHAPER, "prompt": "a tin robot"}}
+    with server.client() as client:
+        workflow = client.post("/v2/consumer/workflows", json={"steps": [step]}).json()
+        forge.wait_until(lambda: forge.current)
+
+        # When its workflow is canceled
+        client.put(f"/v2/consumer/workflows/{workflow['id']}", json={"status": "canceled"}).raise_for_status()
+
+        # Then the server is told to stop that picture, and is free
+        forge.wait_until(lambda: forge.stopped)
+        forge.wait_until(lambda: not forge.current)
+    forge.running = 1
+    assert forge.stopped == [forge.started[before].task]
