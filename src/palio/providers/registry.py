@@ -12,9 +12,10 @@ from palio.providers.base import Provider
 from palio.providers.bfl import BlackForestLabs
 from palio.providers.catalog.fitting import short_name
 from palio.providers.catalog.reading import read_catalog
+from palio.providers.civitai.provider import Civitai
 from palio.providers.comfyui.provider import ComfyUI
 from palio.providers.fal import Fal
-from palio.providers.hosted.account import Account, Fetch, Limits
+from palio.providers.hosted.account import Account, Fetch
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
 from palio.providers.replicate import Replicate
@@ -32,7 +33,16 @@ Build = Callable[[str, ProviderSettings, Fetch, Weights], Provider]
 NO_WEIGHTS = NoWeights()
 
 VENDORS: Mapping[str, type[HostedProvider]] = {
-    vendor.kind: vendor for vendor in (WebUI, BlackForestLabs, ComfyUI, Fal, Replicate, StableDiffusionCpp)
+    vendor.kind: vendor
+    for vendor in (
+        BlackForestLabs,
+        Civitai,
+        ComfyUI,
+        Fal,
+        Replicate,
+        StableDiffusionCpp,
+        WebUI,
+    )
 }
 """The vendors with a catalog, by kind."""
 
@@ -74,7 +84,7 @@ def _hosted(name: str, chosen: ProviderSettings, fetch: Fetch, weights: Weights)
         fetch=fetch,
         price=chosen.price,
         files={short_name(air): file for air, file in chosen.files.items()},
-        limits=_options(name, chosen, Limits),
+        limits=_options(name, chosen, vendor.options),
     )
     return vendor(account)
 

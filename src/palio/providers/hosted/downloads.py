@@ -1,6 +1,7 @@
 """What a vendor made, on its way here: from the vendor's own host, from wherever it says, or within its answer."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from random import Random
 from time import monotonic
 
@@ -17,12 +18,16 @@ TIMES_GONE = 3
 
 
 class Downloads:
-    """Gets pictures from one account. `free` is whether a picture costs nothing, so that it may be made again."""
+    """Gets pictures from one account. `free` is whether a picture costs nothing, so that it may be made again.
 
-    def __init__(self, account: Account, wire: Wire, *, free: bool) -> None:
+    `renewed` says where a picture is whose URL was of no use.
+    """
+
+    def __init__(self, account: Account, wire: Wire, *, free: bool, renewed: Callable[[str], Awaitable[str]]) -> None:
         self._account = account
         self._wire = wire
         self._free = free
+        self._renewed = renewed
         self._random = Random()  # noqa: S311 - spreads requests, not a secret
 
     async def picture(self, source: str) -> bytes:
@@ -45,6 +50,7 @@ class Downloads:
             if (left := until - monotonic()) <= 0:
                 raise self._given_up(trouble) from trouble
             await asyncio.sleep(min(next(tries), left))
+            source = await self._renewed(source)
 
     def _given_up(self, trouble: PalioError) -> ProviderError:
         # A picture that costs nothing may simply be made again.

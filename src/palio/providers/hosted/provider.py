@@ -39,7 +39,7 @@ from palio.providers.base import (
 )
 from palio.providers.catalog.fitting import Fit
 from palio.providers.catalog.model import Model
-from palio.providers.hosted.account import Account
+from palio.providers.hosted.account import Account, Limits
 from palio.providers.hosted.downloads import Downloads
 from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.payload import data_url, payload_of
@@ -76,6 +76,8 @@ class HostedProvider(Provider, ABC):
     max_answer_bytes: ClassVar[int] = MAX_ANSWER_BYTES
     refund: ClassVar[float] = 0.0
     """The share of a price that is not paid for a run that is canceled under way."""
+    options: ClassVar[type[Limits]] = Limits
+    """What an operator may choose for it; overridden by a derived struct where there is more than limits."""
 
     def __init__(self, account: Account) -> None:
         super().__init__(
@@ -94,7 +96,7 @@ class HostedProvider(Provider, ABC):
             key_header=self.key_header,
             credential=self.credential(account.key) if account.key else None,
         )
-        self._downloads = Downloads(account, self.wire, free=self.free)
+        self._downloads = Downloads(account, self.wire, free=self.free, renewed=self.renewed)
 
     async def close(self) -> None:
         await self.wire.close()
@@ -120,6 +122,18 @@ class HostedProvider(Provider, ABC):
     def pause(self, reply: Reply) -> float | None:
         """Seconds that the vendor wants to be left alone. Overridden where it says so elsewhere than in Retry-After."""
         return retry_after(reply.headers)
+
+    def nsfw_level(self, reply: Reply) -> str | None:
+        """The vendor's own judgement of a picture, as the contract names levels. Overridden where it gives one."""
+        return None
+
+    async def renewed(self, url: str) -> str:
+        """Where a picture is after its download has failed. Overridden where URLs expire and can be had anew."""
+        return url
+
+    def fit(self, job: ImageJob) -> Fit | str:
+        """How it would do a job, or why it cannot. Overridden where the catalog's members cannot say it."""
+        return self.account.catalog.best(job, self.lacks)
 
     def lacks(self, model: Model, job: ImageJob) -> str | None:
         """What is not there for a model to do a job. Overridden where that depends on the server."""
@@ -149,7 +163,7 @@ class HostedProvider(Provider, ABC):
         raise ProviderError(f"{self.told(reply)}, which is not what it should")
 
     def offer(self, job: ImageJob) -> Offer | Unable:
-        found = self.account.catalog.best(job, self.lacks)
+        found = self.fit(job)
         if isinstance(found, str):
             return Unable(self.name, found)
         is_rounded = (found.width, found.height) != (job.width, job.height)
@@ -193,7 +207,7 @@ class HostedProvider(Provider, ABC):
 
     async def order(self, assignment: Assignment) -> Order:
         """A job made ready to be sent. Raises ProviderError."""
-        found = self.account.catalog.best(assignment.job, self.lacks)
+        found = self.fit(assignment.job)
         if isinstance(found, str):
             raise Incapable(found)
         job, images = assignment.job, found.model.images
@@ -228,13 +242,13 @@ class HostedProvider(Provider, ABC):
             raise RunFailed(f"{self.name} says that it is done and shows no picture")
         return pictures[0]
 
-    async def made(self, run: Run, source: str, cost: float | None) -> Made:
+    async def made(self, run: Run, source: str, cost: float | None, nsfw_level: str | None = None) -> Made:
         """What a run ended with, from where its picture is. Raises ProviderError."""
         data = await self._downloads.picture(source)
         model = self.account.catalog.model(run.model)
         if model is not None and model.blacks_out and await asyncio.to_thread(is_black, data):
             raise Refused(f"{self.name} made a black picture, as its safety filter does")
-        return Made(data, {"Model": run.model} if run.model else {}, cost=cost)
+        return Made(data, {"Model": run.model} if run.model else {}, nsfw_level, cost)
 
     def paid(self, run: Run, reply: Reply) -> float | None:
         """USD that a result says it cost; None also where it says so in a way that nobody knows."""

@@ -101,7 +101,7 @@ class QueueProvider(HostedProvider):
             self._followed -= 1
         if (collection := self.collection(run, reply)) is not None:
             reply = await self._collect(collection)
-        yield await self.made(run, self.picture(reply), self.paid(run, reply))
+        yield await self.made(run, self.picture(reply), self.paid(run, reply), self.nsfw_level(reply))
 
     async def cancel(self, handle: Handle) -> None:
         run = self.run_in(handle)

@@ -1,0 +1,1 @@
+"""Civitai's Orchestration API, and everything that speaks it: another Palio is one."""
