@@ -15,6 +15,7 @@ SDXL_BASE = "urn:air:sdxl:checkpoint:civitai:101055@128078"
 CHEAP = {
     "a1111": {"engine": "comfy", "ecosystem": "sdxl", "operation": "createImage", "model": SDXL_BASE},
     "bfl": {"engine": "flux2", "model": "klein", "operation": "createImage", "steps": 4, "cfgScale": 1},
+    "civitai": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "comfyui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "fal": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "replicate": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from tests.integration.providers.bfl import BFL
+from tests.integration.providers.civitai import CIVITAI
+from tests.integration.providers.civitai import failed as failed_workflow
 from tests.integration.providers.comfyui import COMFYUI, history
 from tests.integration.providers.fal import FAL
 from tests.integration.providers.replicate import REPLICATE, failed
@@ -32,6 +34,7 @@ from palio.providers.wire import Answer
 UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE, SDCPP)
 HELD_OPEN = {"a1111"}
 """Kinds whose answer to a submission is the picture, and which are followed meanwhile; `test_a1111.py` tries them."""
+UNDER_TEST = (FAL, COMFYUI, BFL, CIVITAI, REPLICATE)
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
 PROBLEM = {"detail": "x"}
@@ -252,6 +255,8 @@ async def test_the_handle_and_the_errors_do_not_show_the_key(
         (COMFYUI, "submit", Says(400, {"error": {}, "node_errors": {"1": {"errors": [{"details": SECRET}]}}})),
         (COMFYUI, "result", history(["execution_error", {"node_type": "x", "exception_message": SECRET}])),
         (BFL, "poll", Says(500, {"detail": SECRET})),
+        (CIVITAI, "submit", Says(403, SECRET)),
+        (CIVITAI, "poll", failed_workflow(SECRET)),
         (REPLICATE, "poll", failed(SECRET)),
         (REPLICATE, "poll", Says(404, {"detail": SECRET})),
         (SDCPP, "poll", told_of_a_job("failed", error={"code": "generation_failed", "message": SECRET})),

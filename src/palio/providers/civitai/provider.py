@@ -34,6 +34,10 @@ from palio.providers.hosted.signals import SUCCESS, Reply, Signal
 WORKFLOWS: Final = "v2/consumer/workflows"
 BLOBS: Final = "v2/consumer/blobs"
 TAG: Final = "palio"
+ATTEMPT: Final = "attempt"
+"""The member of metadata and arguments with the attempt's id."""
+NEVER_BEGUN: Final = "never begun"
+"""What stands for the attempt in a workflow that only takes its name."""
 USD_OF_BUZZ: Final = 0.001
 """What Buzz is sold for: 1000 for a dollar."""
 LEVELS: Final = frozenset(("pg", "pg13", "r", "x", "xxx", "na"))
@@ -79,7 +83,7 @@ class Civitai(QueueProvider):
 
     def fit(self, job: ImageJob) -> Fit | str:
         """The catalog knows who makes what; whether it can be said there, and for how much Buzz, the contract."""
-        found = self.account.catalog.best(_known_to_catalogs(job))
+        found = self.account.catalog.best(known_to_catalogs(job))
         if isinstance(found, str):
             return found
         wire = written(job)
@@ -102,7 +106,7 @@ class Civitai(QueueProvider):
         step: JsonObject = {"$type": "imageGen", "name": "image", "timeout": timeout, "input": order.payload}
         tags: list[Json] = [TAG, _tag(order.attempt_id)]
         # What has the same steps and arguments as an earlier workflow may be answered with that one.
-        arguments: JsonObject = {"attempt": order.attempt_id}
+        arguments: JsonObject = {ATTEMPT: order.attempt_id}
         body: JsonObject = {"steps": [step], "tags": tags, "arguments": arguments, **_named(order.attempt_id)}
         if self._chosen.accounts:
             body["currencies"] = [*self._chosen.accounts]
@@ -162,17 +166,16 @@ class Civitai(QueueProvider):
         if id_ := listed.text("items", 0, "id"):
             return _handle(id_)
         # It is not there. Whatever is still on its way is not to be begun when it arrives.
-        step: JsonObject = {"$type": "echo", "input": {"message": "was never begun"}}
-        taken = await self._asked(
-            Request(
-                "POST", f"{WORKFLOWS}?whatif=true", {"steps": [step], **_named(attempt_id), "metadata": {TAG: "taken"}}
-            )
-        )
-        if taken.text("metadata", TAG) != attempt_id:
-            return None
-        if not (id_ := taken.text("id")):
-            raise Ambiguous(f"{self.name} knows the run and does not say where it can be found")
-        return _handle(id_)
+        step: JsonObject = {"$type": "echo", "input": {"message": NEVER_BEGUN}}
+        body: JsonObject = {"steps": [step], **_named(attempt_id), "metadata": {ATTEMPT: NEVER_BEGUN}}
+        holder = await self._asked(Request("POST", f"{WORKFLOWS}?whatif=true", body))
+        match holder.text("metadata", ATTEMPT), holder.text("id"):
+            case found, id_ if found == attempt_id and id_:
+                return _handle(id_)
+            case found, _ if found == NEVER_BEGUN:
+                return None
+            case _:
+                raise Ambiguous(f"{self.name} does not say which workflow has the run's name")
 
     def told(self, reply: Reply) -> str:
         said = " ".join(filter(None, _troubles(reply)))
@@ -203,7 +206,7 @@ class Civitai(QueueProvider):
         return tuple([replace(net, image=await sent(net.image), mask=await sent(net.mask)) for net in nets])
 
 
-def _known_to_catalogs(job: ImageJob) -> ImageJob:
+def known_to_catalogs(job: ImageJob) -> ImageJob:
     """A job by its engine, and without what no catalog says: what an input may hold is the contract's to judge."""
     return ImageJob(
         engine=job.engine,
@@ -231,7 +234,7 @@ def _troubles(reply: Reply) -> Iterator[str]:
 
 
 def _named(attempt_id: str) -> JsonObject:
-    return {"externalId": f"{TAG}-{attempt_id}", "metadata": {TAG: attempt_id}}
+    return {"externalId": f"{TAG}-{attempt_id}", "metadata": {ATTEMPT: attempt_id}}
 
 
 def _tag(attempt_id: str) -> str:
