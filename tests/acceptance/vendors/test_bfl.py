@@ -23,7 +23,7 @@ ORDERS = {
     "flux-2-max": {**FLUX2, "model": "max", **EDIT},
     "flux-2-flex": {**FLUX2, "model": "flex"},
     "flux-2-klein-4b": KLEIN,
-    "flux-2-klein-9b": {**KLEIN, **EDIT, "modelVersion": "9b"},
+    "flux-2-klein-9b": {**FLUX2, "model": "klein", **EDIT, "modelVersion": "9b"},
 }
 """An input for each model of the catalog, by its id."""
 

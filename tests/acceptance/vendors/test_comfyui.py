@@ -40,7 +40,7 @@ ORDERS = {
     "flux2-dev, edited": {"engine": "comfy", "ecosystem": "flux2Dev", **EDIT, "cfgScale": 3},
     "flux2-klein-4b": {**KLEIN, "steps": 4, "cfgScale": 1},
     "flux2-klein-4b-base": {**KLEIN, **EDIT, "modelVersion": "4b-base", "negativePrompt": "rust"},
-    "flux2-klein-9b": {**KLEIN, **EDIT, "steps": 4, "cfgScale": 1, "modelVersion": "9b"},
+    "flux2-klein-9b": {**KLEIN, **EDIT, "modelVersion": "9b"},
     "flux2-klein-9b-base": {**KLEIN, "modelVersion": "9b-base", "loras": {LORA: 1}},
     "z-image-turbo": {**Z_IMAGE, "model": "turbo", "loras": {LORA: 1}},
     "z-image": {**Z_IMAGE, "model": "base", "negativePrompt": "rust"},

@@ -28,7 +28,7 @@ ORDERS = {
     "black-forest-labs/flux-2-pro": {**FLUX2, "model": "pro", "width": 1344, "height": 768},
     "black-forest-labs/flux-2-max": {**FLUX2, "model": "max", **EDIT},
     "black-forest-labs/flux-2-flex": {**FLUX2, "model": "flex"},
-    "black-forest-labs/flux-2-klein-4b": {**FLUX2, "model": "klein", "steps": 4, "cfgScale": 1, **EDIT},
+    "black-forest-labs/flux-2-klein-4b": {**FLUX2, "model": "klein", **EDIT},
     "stability-ai/sdxl": {**SDXL, "negativePrompt": "rust"},
     "stability-ai/sdxl, varied": {**SDXL, "operation": "createVariant", "image": PICTURE},
     "prunaai/z-image-turbo": {

@@ -1,6 +1,7 @@
 """Flux 2: the hosted tiers, and klein and dev on stable-diffusion.cpp and ComfyUI."""
 
 import math
+from collections.abc import Set as AbstractSet
 from typing import Annotated, ClassVar, Literal
 
 from msgspec.structs import replace
@@ -30,6 +31,8 @@ from palio.contract.price import Price
 
 KLEIN = ("4b", "4b-base", "9b", "9b-base")
 """Sizes of klein that stable-diffusion.cpp runs; the hosted engine has one more."""
+DISTILLED = ("4b", "9b", "9b-kv")
+"""Those that need neither many steps nor guidance."""
 
 
 class Flux2(ImageInput):
@@ -78,7 +81,7 @@ class Flux2Klein(Flux2):
 
     def first_job(self) -> ImageJob:
         job = super().first_job()
-        return replace(
+        asked = replace(
             job,
             negative_prompt=self.negative_prompt or "",
             steps=self.steps,
@@ -88,6 +91,7 @@ class Flux2Klein(Flux2):
             loras=loras_of(self.loras),
             options={**job.options, "modelVersion": self.model_version},
         )
+        return _left_to_klein(asked, self.model_version, self.model_fields_set)
 
     def price(self) -> Price:
         return _klein_price(self.model_version, self.steps, self.sources(), self.cfg_scale, self.quantity)
@@ -218,7 +222,8 @@ class SdcppFlux2Klein(SdcppFlux2):
         return "klein"
 
     def first_job(self) -> ImageJob:
-        return replace(super().first_job(), options={"modelVersion": self.model_version})
+        asked = replace(super().first_job(), options={"modelVersion": self.model_version})
+        return _left_to_klein(asked, self.model_version, self.model_fields_set)
 
     def price(self) -> Price:
         return _klein_price(self.model_version, self.steps, self.sources(), self.cfg_scale, self.quantity)
@@ -310,6 +315,17 @@ class ComfyFlux2DevEdit(FromImages, ComfyFlux2Dev):
 
     operation: Literal["editImage"]
     images: Annotated[tuple[ImageRef, ...], Field(max_length=9)] = ()
+
+
+def _left_to_klein(job: ImageJob, version: str, sent: AbstractSet[str]) -> ImageJob:
+    """A klein job in which a distilled model chooses the steps and the guidance that were not sent.
+
+    The defaults of the contract are those of the base models. A negative prompt works by guidance, and asks for it.
+    """
+    if version not in DISTILLED:
+        return job
+    is_guided = "cfg_scale" in sent or bool(job.negative_prompt)
+    return replace(job, steps=job.steps if "steps" in sent else None, guidance=job.guidance if is_guided else None)
 
 
 def _klein_price(version: str, steps: int, sources: Sources, cfg_scale: float, quantity: int) -> Price:

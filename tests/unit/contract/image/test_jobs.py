@@ -134,6 +134,34 @@ def test_a_job_names_the_family_and_which_of_it(raw: JsonObject, family: str, mo
 
 
 @pytest.mark.parametrize(
+    "raw",
+    [
+        {"engine": "flux2", "model": "klein", "operation": "createImage"},
+        {"engine": "sdcpp", "ecosystem": "flux2Klein", "operation": "createImage"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("sent", "steps", "guidance"),
+    [
+        ({}, None, None),
+        ({"modelVersion": "9b"}, None, None),
+        ({"steps": 20}, 20, None),
+        ({"cfgScale": 5}, None, 5),
+        ({"negativePrompt": "rust"}, None, 5),
+        ({"modelVersion": "4b-base"}, 20, 5),
+        ({"modelVersion": "9b-base", "steps": 30, "cfgScale": 3}, 30, 3),
+    ],
+    ids=str,
+)
+def test_steps_and_guidance_that_were_not_sent_are_left_to_a_distilled_klein(
+    raw: JsonObject, sent: JsonObject, steps: int | None, guidance: float | None
+) -> None:
+    job = job_of(raw | {"prompt": "a heron"} | sent)
+    assert (job.steps, job.guidance) == (steps, guidance)
+
+
+@pytest.mark.parametrize(
     ("raw", "operation"),
     [
         ({"engine": "flux1-kontext", "model": "dev"}, Operation.create),
