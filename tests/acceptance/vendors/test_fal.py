@@ -18,6 +18,8 @@ FLUX1 = {"engine": "sdcpp", "ecosystem": "flux1", "operation": "createImage", "d
 KLEIN = {"engine": "flux2", "model": "klein", "operation": "createImage"}
 TURNED = {"steps": 4, "cfgScale": 1}
 FLUX2 = {"engine": "flux2", "operation": "createImage"}
+KREA = "huggingface:black-forest-labs/FLUX.1-Krea-dev"
+VARY = {"operation": "createVariant", "image": PICTURE}
 EDIT = {"operation": "editImage", "images": [PICTURE]}
 SDXL_BASE = "urn:air:sdxl:checkpoint:civitai:101055@128078"
 SDXL = {"engine": "sdcpp", "ecosystem": "sdxl", "operation": "createImage", "model": SDXL_BASE}
@@ -35,10 +37,13 @@ SEED = "fal-ai/bytedance/seedream"
 ORDERS = {
     "fal-ai/flux/schnell": {**FLUX1, "diffuserModel": "urn:air:flux1:checkpoint:civitai:618692@699279", "steps": 4},
     "fal-ai/flux/dev": FLUX1,
-    "fal-ai/flux/krea": {**FLUX1, "diffuserModel": "huggingface:black-forest-labs/FLUX.1-Krea-dev"},
+    "fal-ai/flux/krea": {**FLUX1, "diffuserModel": KREA},
     "fal-ai/flux-lora": {**FLUX1, "loras": {LORA: 0.8}},
     "fal-ai/flux-lora/image-to-image": {**FLUX1, "operation": "createVariant", "image": PICTURE, "strength": 0.5},
+    "fal-ai/flux-krea-lora": {**FLUX1, "diffuserModel": KREA, "loras": {LORA: 0.8}},
+    "fal-ai/flux-krea-lora/image-to-image": {**FLUX1, "diffuserModel": KREA, **VARY},
     "fal-ai/flux-kontext/dev": {**KONTEXT, "model": "dev", "images": [PICTURE]},
+    "fal-ai/flux-kontext-lora/text-to-image": {**KONTEXT, "model": "dev", "aspectRatio": "3:4"},
     f"{PRO}/text-to-image": {**KONTEXT, "model": "pro", "aspectRatio": "16:9"},
     PRO: {**KONTEXT, "model": "pro", "images": [PICTURE]},
     f"{PRO}/multi": {**KONTEXT, "model": "pro", "images": [PICTURE, PICTURE]},
@@ -57,19 +62,25 @@ ORDERS = {
     "fal-ai/flux-2-max/edit": {**FLUX2, "model": "max", **EDIT},
     "fal-ai/flux-2/klein/4b": KLEIN,
     "fal-ai/flux-2/klein/4b/edit": {**KLEIN, **TURNED, **EDIT},
+    "fal-ai/flux-2/klein/4b/edit/lora": {**KLEIN, **EDIT, "loras": {LORA: 1}},
     "fal-ai/flux-2/klein/4b/lora": {**KLEIN, **TURNED, "loras": {LORA: 1}},
     "fal-ai/flux-2/klein/4b/base": {**KLEIN, "modelVersion": "4b-base", "negativePrompt": "rust"},
     "fal-ai/flux-2/klein/4b/base/edit": {**KLEIN, "modelVersion": "4b-base", **EDIT},
     "fal-ai/flux-2/klein/9b": {**KLEIN, **TURNED, "modelVersion": "9b"},
     "fal-ai/flux-2/klein/9b/edit": {**KLEIN, "modelVersion": "9b", **EDIT},
+    "fal-ai/flux-2/klein/9b/lora": {**KLEIN, "modelVersion": "9b", "loras": {LORA: 1}},
+    "fal-ai/flux-2/klein/9b/edit/lora": {**KLEIN, "modelVersion": "9b", **EDIT, "loras": {LORA: 1}},
     "fal-ai/flux-2/klein/9b/base": {**KLEIN, "modelVersion": "9b-base"},
     "fal-ai/flux-2/klein/9b/base/edit": {**KLEIN, "modelVersion": "9b-base", **EDIT},
     "fal-ai/flux-2/klein/9b/base/lora": {**KLEIN, "modelVersion": "9b-base", "loras": {LORA: 1}},
+    "fal-ai/flux-2/klein/9b/base/edit/lora": {**KLEIN, "modelVersion": "9b-base", **EDIT, "loras": {LORA: 1}},
     "fal-ai/fast-sdxl": {**SDXL, "negativePrompt": "rust", "loras": {LORA: 1}},
     "fal-ai/fast-sdxl/image-to-image": {**SDXL, "operation": "createVariant", "image": PICTURE, "strength": 0.6},
     "sdxl checkpoint": {**SDXL, "model": "urn:air:sdxl:checkpoint:civitai:133005@1759168", "schedule": "karras"}
     | {"sampleMethod": "dpm++2m"},
     "sd1 checkpoint": {**SD1, "model": DREAMSHAPER, "loras": {LORA: 0.5}},
+    "sdxl checkpoint, varied": {**SDXL, "model": "urn:air:sdxl:checkpoint:civitai:133005@1759168", **VARY},
+    "sd1 checkpoint, varied": {**SD1, "model": DREAMSHAPER, **VARY},
     "fal-ai/stable-diffusion-v15": {**SD1, "model": SD15, "clipSkip": 1},
     "fal-ai/z-image/turbo": {**Z_IMAGE, "model": "turbo"},
     "fal-ai/z-image/turbo/lora": {**Z_IMAGE, "model": "turbo", "loras": {LORA: 1}},
@@ -79,16 +90,21 @@ ORDERS = {
     "fal-ai/qwen-image-2512/lora": {**QWEN, "loras": {LORA: 1}},
     "fal-ai/qwen-image-edit-2511": {**QWEN, **EDIT},
     "fal-ai/qwen-image-edit-2509": {**QWEN, **EDIT, "version": "2509"},
+    "fal-ai/qwen-image-edit-2511/lora": {**QWEN, **EDIT, "loras": {LORA: 1}},
+    "fal-ai/qwen-image-edit-2509-lora": {**QWEN, **EDIT, "version": "2509", "loras": {LORA: 1}},
     "fal-ai/qwen-image-2/text-to-image": {**QWEN2, "operation": "createImage", "negativePrompt": "rust"},
     "fal-ai/qwen-image-2/pro/text-to-image": {**QWEN2, "operation": "proCreateImage"},
     "fal-ai/qwen-image-2/edit": {**QWEN2, **EDIT},
     "fal-ai/qwen-image-2/pro/edit": {**QWEN2, "operation": "proEditImage", "images": [PICTURE]},
+    "fal-ai/qwen-image-max/text-to-image": {"engine": "qwen", "model": "max"},
+    "fal-ai/qwen-image-max/edit": {"engine": "qwen", "model": "edit-max", **EDIT},
     f"{SEED}/v3/text-to-image": {**SEEDREAM, "version": "v3"},
     f"{SEED}/v4/text-to-image": {**SEEDREAM, "version": "v4"},
     f"{SEED}/v4/edit": {**SEEDREAM, "version": "v4", "images": [PICTURE]},
     f"{SEED}/v4.5/text-to-image": {**SEEDREAM, "version": "v4.5"},
     f"{SEED}/v4.5/edit": {**SEEDREAM, "version": "v4.5", "images": [PICTURE]},
     f"{SEED}/v5/lite/text-to-image": {**SEEDREAM, "version": "v5.0-lite"},
+    f"{SEED}/v5/lite/edit": {**SEEDREAM, "version": "v5.0-lite", "images": [PICTURE]},
     "bytedance/seedream/v5/pro/text-to-image": {**SEEDREAM, "version": "v5.0-pro"},
     "xai/grok-imagine-image": {"engine": "grok", "operation": "createImage", "aspectRatio": "16:9"},
     "xai/grok-imagine-image/edit": {"engine": "grok", **EDIT},
@@ -139,7 +155,7 @@ def test_a_size_that_fal_does_not_make_comes_out_as_it_was_offered(server: Serve
 
 
 def test_a_job_that_no_model_can_do_as_asked_is_declined_with_the_reason(server: Server):
-    declined = make(server, {"steps": {**KLEIN, "cfgScale": 1}, "sampler": {**FLUX1, "sampleMethod": "lcm"}})
+    declined = make(server, {"steps": {**KLEIN, "steps": 20}, "sampler": {**FLUX1, "sampleMethod": "lcm"}})
     assert "fal-ai/flux-2/klein/4b takes steps from 4 to 8, not 20" in str(declined["steps"])
     assert "fal-ai/flux/dev has sampler euler only, not lcm" in str(declined["sampler"])
 
