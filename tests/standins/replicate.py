@@ -9,16 +9,27 @@ from tests.standins.server import KEY, Call, Says, StandIn, png
 _FLUX1 = {"prompt", "seed", "aspect_ratio", "megapixels", "num_outputs", "num_inference_steps", "output_format"}
 _FLUX1 |= {"output_quality", "go_fast", "disable_safety_checker"}
 _FLUX2 = {"prompt", "input_images", "aspect_ratio", "resolution", "width", "height", "seed", "safety_tolerance"}
-_FLUX2 |= {"prompt_upsampling", "output_format", "output_quality"}
+_FLUX2 |= {"output_format", "output_quality"}
+_KONTEXT = {"prompt", "input_image", "aspect_ratio", "seed", "output_format", "safety_tolerance", "prompt_upsampling"}
+_SEEDREAM = {"prompt", "size", "width", "height", "aspect_ratio", "image_input", "max_images"}
+_SEEDREAM |= {"sequential_image_generation"}
 SDXL = "7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc"
 INPUTS = {
     "black-forest-labs/flux-schnell": _FLUX1,
     "black-forest-labs/flux-dev": _FLUX1 | {"guidance", "image", "prompt_strength"},
     "black-forest-labs/flux-2-pro": _FLUX2,
     "black-forest-labs/flux-2-max": _FLUX2,
-    "black-forest-labs/flux-2-flex": _FLUX2 | {"steps", "guidance"},
-    "black-forest-labs/flux-2-klein-4b": {"prompt", "images", "aspect_ratio", "width", "height", "seed"}
-    | {"output_format", "output_quality"},
+    "black-forest-labs/flux-2-flex": _FLUX2 | {"steps", "guidance", "prompt_upsampling"},
+    "black-forest-labs/flux-2-klein-4b": {"prompt", "images", "aspect_ratio", "output_megapixels", "seed", "go_fast"}
+    | {"output_format", "output_quality", "disable_safety_checker"},
+    "black-forest-labs/flux-kontext-pro": _KONTEXT,
+    "black-forest-labs/flux-kontext-max": _KONTEXT,
+    "prunaai/z-image": {"prompt", "negative_prompt", "width", "height", "num_inference_steps", "guidance_scale"}
+    | {"seed", "go_fast", "output_format", "output_quality"},
+    "bytedance/seedream-3": {"prompt", "seed", "size", "width", "height", "aspect_ratio", "guidance_scale"},
+    "bytedance/seedream-4": _SEEDREAM | {"enhance_prompt"},
+    "bytedance/seedream-4.5": _SEEDREAM | {"disable_safety_checker"},
+    "xai/grok-imagine-image": {"prompt", "image", "aspect_ratio"},
     "prunaai/z-image-turbo": {"prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed"}
     | {"output_format", "output_quality"},
     "qwen/qwen-image-2512": {"prompt", "negative_prompt", "image", "strength", "aspect_ratio", "width", "height"}

@@ -28,7 +28,9 @@ ORDERS = {
     "black-forest-labs/flux-2-pro": {**FLUX2, "model": "pro", "width": 1344, "height": 768},
     "black-forest-labs/flux-2-max": {**FLUX2, "model": "max", **EDIT},
     "black-forest-labs/flux-2-flex": {**FLUX2, "model": "flex"},
-    "black-forest-labs/flux-2-klein-4b": {**FLUX2, "model": "klein", **EDIT},
+    "black-forest-labs/flux-2-klein-4b": {**FLUX2, "model": "klein"},
+    "black-forest-labs/flux-kontext-pro": {"engine": "flux1-kontext", "model": "pro", "aspectRatio": "16:9"},
+    "black-forest-labs/flux-kontext-max": {"engine": "flux1-kontext", "model": "max", "images": [PICTURE]},
     "stability-ai/sdxl": {**SDXL, "negativePrompt": "rust"},
     "stability-ai/sdxl, varied": {**SDXL, "operation": "createVariant", "image": PICTURE},
     "prunaai/z-image-turbo": {
@@ -39,6 +41,18 @@ ORDERS = {
         "width": 1280,
         "height": 720,
     },
+    "prunaai/z-image": {
+        "engine": "sdcpp",
+        "ecosystem": "zImage",
+        "model": "base",
+        "operation": "createImage",
+        "negativePrompt": "rust",
+    },
+    "bytedance/seedream-3": {"engine": "seedream", "version": "v3"},
+    "bytedance/seedream-4": {"engine": "seedream", "version": "v4", "images": [PICTURE, PICTURE]},
+    "bytedance/seedream-4.5": {"engine": "seedream", "version": "v4.5", "width": 2048, "height": 2048},
+    "xai/grok-imagine-image": {"engine": "grok", "operation": "createImage", "aspectRatio": "20:9"},
+    "xai/grok-imagine-image, edited": {"engine": "grok", "operation": "editImage", "images": [PICTURE]},
     "qwen/qwen-image-2512": {"engine": "sdcpp", "ecosystem": "qwen", "model": "20b", "operation": "createImage"},
 }
 """Inputs for each model of the catalog, by the catalog's name of it and what else is tried."""
