@@ -121,6 +121,7 @@ def _vendors_by_key(settings: Settings) -> dict[str, ProviderSettings]:
         kind: ProviderSettings(kind=kind)
         for kind, vendor in VENDORS.items()
         if settings.vendors_by_key
+        and not vendor.needs_table
         and kind not in configured_kinds
         and kind not in settings.providers
         and vendor.key_variable is not None

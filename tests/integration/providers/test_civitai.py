@@ -184,6 +184,15 @@ async def test_a_run_that_is_not_listed_yet_is_found_by_its_name(stand_in: Civit
     assert json.loads(found)["id"] == json.loads(handle)["id"]
 
 
+async def test_a_list_of_other_workflows_holds_no_run(stand_in: Civitai, monkeypatch: pytest.MonkeyPatch):
+    # Given somebody between who forgets what was asked for
+    other = {"id": "5418-1", "tags": ["palio", "palio-another"]}
+    stand_in.order("list", Says(200, {"items": [other]}))
+    here = provider(stand_in, "civitai", monkeypatch)
+    assert await here.find(ATTEMPT) is None
+    await here.close()
+
+
 @pytest.mark.parametrize("phase", ["list", "whatif"])
 @pytest.mark.parametrize("says", [Page(), problem(429, "slow down"), problem(401, "who?"), Says(200, {})], ids=str)
 async def test_who_cannot_say_whether_there_is_a_run_has_not_said_that_there_is_none(

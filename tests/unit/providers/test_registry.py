@@ -27,6 +27,13 @@ def test_a_vendor_whose_usual_variable_holds_a_key_is_there_by_itself(monkeypatc
     assert set(configured(Settings(vendors_by_key=False), fetch)) == {"sketch"}
 
 
+def test_a_key_that_may_be_meant_for_something_else_starts_no_vendor(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CIVITAI_API_KEY", KEY)
+    assert set(configured(Settings(), fetch)) == {"sketch"}
+    tables = {"civitai": {"kind": "civitai"}}
+    assert set(configured(Settings(providers=tables), fetch)) == {"civitai", "sketch"}
+
+
 def test_a_vendor_that_has_a_table_is_there_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FAL_KEY", KEY)
     tables = {"paid": {"kind": "fal", "concurrency": 2}}

@@ -71,6 +71,8 @@ class Civitai(QueueProvider):
     kind: ClassVar[str] = "civitai"
     base_url: ClassVar[str] = "https://orchestration.civitai.com"
     key_variable: ClassVar[str | None] = "CIVITAI_API_KEY"
+    # The variable also holds keys for downloads, and, for who uses this server's capability files, its own token.
+    needs_table: ClassVar[bool] = True
     signals: ClassVar[Sequence[Signal]] = SIGNALS
     knows_our_id: ClassVar[bool] = True
     options: ClassVar[type[Limits]] = Options
@@ -163,8 +165,9 @@ class Civitai(QueueProvider):
         )
         if not isinstance(listed.at("items"), list):
             raise Ambiguous(f"{self.name} lists no workflows")
-        if id_ := listed.text("items", 0, "id"):
-            return _handle(id_)
+        for nth, _ in enumerate(listed.items("items")):
+            if _tag(attempt_id) in listed.items("items", nth, "tags") and (id_ := listed.text("items", nth, "id")):
+                return _handle(id_)
         # It is not there. Whatever is still on its way is not to be begun when it arrives.
         step: JsonObject = {"$type": "echo", "input": {"message": NEVER_BEGUN}}
         body: JsonObject = {"steps": [step], **_named(attempt_id), "metadata": {ATTEMPT: NEVER_BEGUN}}

@@ -62,6 +62,8 @@ class HostedProvider(Provider, ABC):
     """Where the vendor is."""
     key_variable: ClassVar[str | None]
     """The environment variable that usually holds the key; None if none is needed."""
+    needs_table: ClassVar[bool] = False
+    """Whether it is used only if a table says so, because `key_variable` may hold a key for other things too."""
     key_header: ClassVar[str] = "Authorization"
     key_prefix: ClassVar[str] = "Bearer "
     signals: ClassVar[Sequence[Signal]]
