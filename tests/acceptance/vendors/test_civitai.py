@@ -7,7 +7,7 @@ from PIL import Image
 from tests.acceptance.vendors.serving import PICTURE, make, serving_vendor
 from tests.conftest import Server
 from tests.standins.civitai import Civitai, Ending
-from tests.standins.server import serving
+from tests.standins.server import Drops, serving
 
 from palio.providers.catalog.reading import read_catalog
 
@@ -105,3 +105,17 @@ def test_what_is_blocked_and_how_mature_a_picture_is_are_passed_on(server: Serve
     assert mature["jobs"][0]["attempts"][0]["cost"] == pytest.approx(0.06)
     assert blocked["jobs"][0]["reason"] == "blocked"
     assert "a real person" in blocked["jobs"][0]["blockedReason"]
+
+
+def test_a_run_whose_answer_is_lost_is_found_and_paid_once(server: Server, civitai: Civitai):
+    # Given a vendor that takes a job, and whose answer does not arrive
+    civitai.ending = Ending()
+    before = len(civitai.started)
+    civitai.order("submit", Drops)
+
+    # When the job is run
+    made = make(server, {"lost": {"engine": "seedream"}})
+
+    # Then its picture comes, from the run that was begun
+    assert isinstance(made["lost"], Image.Image), made
+    assert len(civitai.started) == before + 1
