@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from tests.standins.a1111 import A1111
+from tests.standins.civitai import Civitai
 from tests.standins.comfyui import ComfyUI
 from tests.standins.fal import Fal
 from tests.standins.replicate import Replicate
@@ -55,6 +56,15 @@ def test_the_key_is_tried_where_that_costs_nothing_and_no_picture_is_made(replic
     assert "here answers and takes the key" in out
     assert "costs about $" in out
     assert not replicate.predictions
+
+
+def test_civitai_tells_what_a_picture_costs_and_makes_one(check: Check):
+    with serving(civitai := Civitai()):
+        code, out, err = check(civitai, "civitai", "--run", "--yes")
+    assert code == 0, err
+    assert "here answers and takes the key" in out
+    assert out.index("costs about $0.0") < out.index("made in")
+    assert len(civitai.started) == 1
 
 
 def test_a_key_that_is_refused_is_told(replicate: Replicate, check: Check, monkeypatch: pytest.MonkeyPatch):

@@ -73,6 +73,7 @@ class Civitai(QueueProvider):
     key_variable: ClassVar[str | None] = "CIVITAI_API_KEY"
     # The variable also holds keys for downloads, and, for who uses this server's capability files, its own token.
     needs_table: ClassVar[bool] = True
+    enquiry: ClassVar[str | None] = f"{WORKFLOWS}?take=1"
     signals: ClassVar[Sequence[Signal]] = SIGNALS
     knows_our_id: ClassVar[bool] = True
     options: ClassVar[type[Limits]] = Options
