@@ -15,6 +15,7 @@ Sources: github AUTOMATIC1111/stable-diffusion-webui v1.10 and lllyasviel/stable
 
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
+from random import Random
 from time import time
 from typing import ClassVar
 
@@ -77,6 +78,7 @@ class WebUI(HostedProvider):
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)
+        self._random = Random()  # noqa: S311 - spreads requests, not a secret
         self.resumable = False
         self.concurrency = 1
         self._installed: Installed | None = None
