@@ -3,6 +3,7 @@
 import pytest
 
 from palio.errors import SetupError
+from palio.providers.catalog.reading import read_catalog
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.registry import VENDORS, configured
 from palio.settings import Settings
@@ -74,3 +75,20 @@ def test_the_key_is_not_in_what_a_provider_shows_of_itself(monkeypatch: pytest.M
 def test_a_wrong_setting_names_its_table(table: dict, said: str):
     with pytest.raises(SetupError, match=said):
         configured(Settings(providers={"here": table}), fetch)
+
+
+FAMILIES = {"flux1", "flux2", "sdxl", "sd1", "zImage", "qwen", "seedream", "grok"}
+ONLY_HOSTED = {"seedream", "grok"}
+"""Families whose weights nobody has."""
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_no_family_depends_on_one_provider(family: str):
+    serving = {
+        kind: vendor
+        for kind, vendor in VENDORS.items()
+        if any(model.family == family for model in read_catalog(kind).models)
+    }
+    own = {kind for kind, vendor in serving.items() if vendor.key_variable is None}
+    assert len(serving.keys() - own) >= 2
+    assert len(own) >= (0 if family in ONLY_HOSTED else 2)
