@@ -199,7 +199,7 @@ class AttemptRun:
         async with aclosing(self._provider.watch(handle, self._assignment)) as events:  # type: ignore[type-var]
             async for event in events:
                 if isinstance(event, Progress):
-                    self._job_run.progressed(event)
+                    self._job_run.progressed(self, event)
                 else:
                     return event
         raise RunFailed(f"{self._provider.name} ended without an image")

@@ -78,6 +78,7 @@ class JobRun:
     _fence: int = 0
     _rate: float | None = None
     _ahead: int | None = None
+    _preparing: dict[AttemptRun, float] = field(default_factory=dict)
     _winner: AttemptRun | None = None
     _verdict: "Unmakeable | None" = None
     _running: list[AttemptRun] = field(default_factory=list)
@@ -164,8 +165,13 @@ class JobRun:
         self._waited = 0.0
         self._pause = FIRST_PAUSE
 
-    def progressed(self, progress: Progress) -> None:
-        """A provider says how far its run is, or how many are before it."""
+    def progressed(self, attempt: AttemptRun, progress: Progress) -> None:
+        """A provider says how far its run is, how many are before it, or how far what it needs first has come."""
+        if progress.is_preparing:
+            self._preparing[attempt] = min(1.0, max(0.0, progress.rate))
+            attempt.entry.prepares()
+            return
+        self._preparing.pop(attempt, None)
         self._ahead = progress.ahead
         if progress.rate > 0:  # else it says nothing, and the age of the run says more
             self._rate = max(self._rate or 0.0, min(1.0, progress.rate))
@@ -173,6 +179,7 @@ class JobRun:
     def failed(self, attempt: AttemptRun, error: ProviderError, judgement: Judgement) -> None:
         """An attempt came to nothing; what follows from that is done unless another still runs."""
         provider, self._rate, self._ahead = attempt.attempt.provider, None, None
+        self._preparing.pop(attempt, None)
         match judgement.next:
             case Next.another if isinstance(error, Incapable):
                 self._incapable[provider] = Unable(provider, told(error), Why.cannot)
@@ -219,15 +226,20 @@ class JobRun:
     def outlook(self) -> Outlook:
         """How far the job is, or when it may begin."""
         if self._running:
-            running = self._running[0].entry.running
+            first = self._running[0]
+            running = first.entry.running
+            if self._preparing and all(attempt in self._preparing for attempt in self._running):
+                age = (now() - first.attempt.started_at).total_seconds()
+                preparation, mean = running.contender.offer.preparation, running.contender.estimate.mean
+                return Outlook.of_preparing(self._preparing[first], age, preparation, mean)
             return Outlook.of_running(self._rate, self._ahead, running.age, running.contender.estimate.mean)
         if self._contest is None:
             return Outlook(rate=self._rate)
-        first = min((start.contender for start in self._starts), key=lambda contender: contender.delay)
-        ahead, mean = self._contest.ahead(), first.estimate.mean
-        delay = first.delay
+        nearest = min((start.contender for start in self._starts), key=lambda contender: contender.delay)
+        ahead, mean = self._contest.ahead(), nearest.estimate.mean
+        delay, offer = nearest.delay, nearest.offer
         if ahead is not None:
-            delay = first.offer.preparation + (ahead + 1) * mean / self.run.room.field.gate(first.offer.provider).limit
+            delay = offer.preparation + (ahead + 1) * mean / self.run.room.field.gate(offer.provider).limit
         return Outlook(preceding=ahead, starts_in=delay, ends_in=delay + mean)
 
     async def _run(self, *attempts: AttemptRun) -> None:
@@ -239,6 +251,7 @@ class JobRun:
                 await Heat(self, attempts).to_the_end()
         finally:
             self._running, self._rate, self._ahead = [], None, None
+            self._preparing.clear()
 
     def _contenders(self) -> list[Contender]:
         """Who may run the job, as they stand; nobody if everyone who offered has just declined.

@@ -8,6 +8,7 @@ import msgspec
 from palio.blobs.signing import Signer
 from palio.contract.document import Blob, Job, QueuePosition, Step, Workflow, copies_in, every_step
 from palio.contract.instant import now
+from palio.contract.status import Status, roll_up
 from palio.engine.outlook import Outlook
 
 MATURE = frozenset({"r", "x", "xxx"})
@@ -23,6 +24,8 @@ def as_read(
     if outlook:
         for step in document.steps:
             _show_outlook(step, outlook, at)
+        if any(expected.is_preparing for expected in outlook.values()):
+            document.status = roll_up(step.status for step in document.steps)
     for step in every_step(document.steps):
         for blob in (step.output.images if step.output is not None else None) or ():
             _sign(blob, signer, base_url, at, hide_mature)
@@ -60,11 +63,16 @@ def _show_outlook(step: Step, outlook: Mapping[str, Outlook], at: datetime) -> N
         _show_outlook(copy, outlook, at)
     parts = jobs or copies
     if parts and not step.status.is_final:
+        if any(part.status is Status.preparing for part in parts):
+            step.status = roll_up(part.status for part in parts)
         rates = [1.0 if part.status.is_final else part.estimated_progress_rate or 0.0 for part in parts]
         step.estimated_progress_rate = round(sum(rates) / len(rates), 3)
 
 
 def _show_expected(job: Job, expected: Outlook, at: datetime) -> None:
+    if expected.is_preparing:
+        # Of this moment, as the progress is: what is stored says that somebody has the job.
+        job.status = Status.preparing
     if expected.rate is not None:
         job.estimated_progress_rate = round(expected.rate, 3)
     if expected.ends_in is not None:

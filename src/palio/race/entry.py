@@ -96,6 +96,10 @@ class Entry:
         """Who runs, and since when."""
         return Running(self.contender, self._clock.time() - self.began)
 
+    def prepares(self) -> None:
+        """It has not begun yet, as what it needs first is still coming: that says nothing of how long runs take."""
+        self.began = self._clock.time()
+
     def became_late(self) -> None:
         """It has taken longer than nearly all runs do."""
         if self._is_timed and self._lateness is not None and not self._was_late:

@@ -70,6 +70,9 @@ class Painter(Provider):
         self.most_at_once = 0
         self.runs = 0
         self.pause = 0.0
+        self.prepares: list[float] = []
+        """How far the preparation of each run comes; it goes on when the gate below is open."""
+        self.preparation_gate = asyncio.Event()
         self._at_start = list(at_start)
         self._at_end = list(at_end)
 
@@ -102,6 +105,9 @@ class Painter(Provider):
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
         try:
+            for rate in self.prepares:
+                yield Progress(rate, is_preparing=True)
+                await self.preparation_gate.wait()
             yield Progress(0.5)
             await self.gate.wait()
             await asyncio.sleep(self.pause)

@@ -15,5 +15,15 @@ def test_what_the_provider_says_counts():
     assert Outlook.of_running(0.7, None, age=1, expected=8).rate == 0.7
 
 
+def test_a_preparation_goes_on_at_the_pace_that_it_had():
+    outlook = Outlook.of_preparing(0.25, age=10, preparation=5, expected=8)
+
+    assert outlook == Outlook(rate=0.25, starts_in=30, ends_in=38, is_preparing=True)
+
+
+def test_one_of_which_nothing_has_come_yet_takes_as_long_as_was_thought():
+    assert Outlook.of_preparing(0.0, age=2, preparation=5, expected=8).starts_in == 3
+
+
 def test_one_that_waits_at_its_provider_says_how_many_are_before_it():
     assert Outlook.of_running(0.0, 3, age=1, expected=8) == Outlook(preceding=3, ends_in=32)

@@ -109,6 +109,40 @@ def test_the_progress_of_a_step_is_that_of_its_jobs():
     assert running.estimated_progress_rate == 0.5
 
 
+@pytest.mark.parametrize(
+    ("others", "status"),
+    [
+        ((), Status.preparing),
+        ((Status.preparing,), Status.preparing),
+        ((Status.unassigned,), Status.preparing),
+        ((Status.scheduled,), Status.scheduled),
+        ((Status.processing,), Status.processing),
+        ((Status.succeeded,), Status.processing),
+    ],
+)
+def test_a_job_that_is_prepared_is_read_so_and_counts_for_its_step_and_workflow(others, status):
+    jobs = [Job(id="a", status=Status.processing, cost=1)]
+    jobs += [Job(id=str(index), status=other, cost=1) for index, other in enumerate(others)]
+    document = workflow(step(status=Status.processing, jobs=jobs))
+    document.status = Status.processing
+    preparing = Outlook(rate=0.25, starts_in=3, ends_in=5, is_preparing=True)
+
+    as_read(document, SIGNER, BASE, outlook={"a": preparing}, hide_mature=False)
+
+    assert (jobs[0].status, jobs[0].estimated_progress_rate) == (Status.preparing, 0.25)
+    assert jobs[0].queue_position.start_at < jobs[0].queue_position.complete_at
+    assert (document.steps[0].status, document.status) == (status, status)
+
+
+def test_a_copy_that_is_prepared_counts_for_its_repeat():
+    copy = step(status=Status.processing, jobs=[Job(id="a", status=Status.processing, cost=1)])
+    document = workflow(repeating(copy, step(status=Status.unassigned), status=Status.processing))
+
+    as_read(document, SIGNER, BASE, outlook={"a": Outlook(rate=0.5, is_preparing=True)}, hide_mature=False)
+
+    assert [part.status for part in (copy, document.steps[0], document)] == [Status.preparing] * 3
+
+
 def test_the_step_that_references_read_from_is_a_copy():
     made = step(image("A"))
 

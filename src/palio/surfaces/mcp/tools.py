@@ -204,9 +204,7 @@ class Tools:
         if stored.document.status.is_final or not jobs:
             return report.done_share(stored.document)
         outlook = self.service.orchestrator.outlook(stored.id)
-        rates = [
-            1.0 if job.status.is_final else (outlook[job.id].rate or 0.0) if job.id in outlook else 0.0 for job in jobs
-        ]
+        rates = [1.0 if job.status.is_final else _share(outlook.get(job.id)) for job in jobs]
         return min(round(sum(rates) / len(rates), 3), MOST_BEFORE_THE_END)
 
     def as_read(self, stored: Stored, caller: Caller) -> Workflow:
@@ -273,6 +271,11 @@ class Tools:
                 for name, item in value.items()
             }
         return value
+
+
+def _share(outlook: Outlook | None) -> float:
+    """How much of a job is done; of one that is only being prepared, nothing."""
+    return 0.0 if outlook is None or outlook.is_preparing else outlook.rate or 0.0
 
 
 def _holds_images(name: str, value: Json) -> bool:
