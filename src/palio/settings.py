@@ -44,6 +44,7 @@ Scalar: TypeAlias = StrictBool | StrictInt | StrictFloat | StrictStr | None
 """A JSON scalar."""
 
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 
 
 def _duration(value: object) -> object:
@@ -83,6 +84,12 @@ def _provider_name(name: str) -> str:
     return name
 
 
+def _host_and_port(value: str) -> str:
+    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s/@:\[\]]+):[0-9]{1,5}", value):
+        raise ValueError("must be a host and a port such as cache.internal:8080")
+    return value.lower()
+
+
 def _rate(value: object) -> object:
     """`"60/m"`: how many starts in a second, minute or hour."""
     if not isinstance(value, str):
@@ -100,6 +107,7 @@ StartRate = Annotated[tuple[int, float], BeforeValidator(_rate)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 ProviderName = Annotated[str, AfterValidator(_provider_name)]
+TrustedHost = Annotated[str, AfterValidator(_host_and_port)]
 
 
 class ProviderSettings(BaseModel):
@@ -156,6 +164,35 @@ class RaceSettings(BaseModel):
     """How long a job waits for providers none of which accepts it."""
 
 
+class ResourcesSettings(BaseModel):
+    """The table `[resources]`: where weights come from for providers that run on this machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folders: list[Folder] = Field(default_factory=list, max_length=100)
+    """Where files with weights are looked for."""
+    files: dict[str, Folder] = Field(default_factory=dict)
+    """Files with weights, or folders with a pipeline, by AIR."""
+    download: bool = False
+    """Whether weights that are not here are downloaded."""
+    site: WebAddress = "https://civitai.com"
+    """The model site that is asked for AIRs of source `civitai`."""
+    token_env: str | None = None
+    """The environment variable with the site's token; None is CIVITAI_API_KEY or else CIVITAI_TOKEN."""
+    hub: WebAddress = "https://huggingface.co"
+    """The hub that is asked for AIRs of source `huggingface`."""
+    hub_token_env: str = "HF_TOKEN"  # noqa: S105 - a name
+    """The environment variable with the hub's token."""
+    trusted_hosts: list[TrustedHost] = Field(default_factory=list, max_length=100)
+    """What downloads may be redirected to though it is not on the public internet, as `host:port`."""
+    max_bytes: int = Field(default=200 * GIB, ge=MIB, le=1024 * 1024 * GIB)
+    """How much all downloads together may take; the longest unused make room."""
+    max_file_bytes: int = Field(default=40 * GIB, ge=MIB, le=1024 * GIB)
+    """How large one download may be."""
+    allow_pickle: bool = False
+    """Whether files of formats that can run code when they are loaded are used: .ckpt, .pt, .pth and .bin."""
+
+
 class Settings(BaseSettings):
     """Everything the operator may choose. Sizes are bytes, durations `timedelta`."""
 
@@ -208,6 +245,8 @@ class Settings(BaseSettings):
     vendors_by_key: bool = True
     """Whether a vendor whose usual environment variable holds a key is used without a table of its own."""
     providers: dict[ProviderName, ProviderSettings] = Field(default_factory=dict)
+
+    resources: ResourcesSettings = Field(default_factory=ResourcesSettings)
 
     @property
     def token_file(self) -> Path:

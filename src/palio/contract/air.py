@@ -8,7 +8,7 @@ MAX_LENGTH = 512
 
 _WORD = r"[a-z0-9_\-/]+"
 # A version may hold dots of its own (`v1.0`), so only what is known to be a file format is split off.
-_KNOWN_FORMAT = r"\.(?P<format>safetensors?|ckpt|pt|pth|bin|gguf|onnx|diffusers|zip|tar|coreml)"
+_KNOWN_FORMAT = r"\.(?P<format>safetensors?|sft|ckpt|pt|pth|bin|gguf|onnx|diffusers?|tensorrt|zip|tar|coreml)"
 _AIR = re.compile(
     rf"(?:urn:)?(?:air:)?(?:(?P<ecosystem>{_WORD}):)?(?:(?P<type>{_WORD}):)?(?P<source>{_WORD}):"
     # An id that starts with a slash would make every URL an AIR.

@@ -1,10 +1,10 @@
 """Which file with weights at a server of one's own an AIR stands for. Pure."""
 
-import re
 from collections.abc import Iterable, Mapping
 
 from palio.contract.air import is_air, parse_air
 from palio.providers.catalog.fitting import short_name
+from palio.resources.naming import numbers_in, telling_numbers
 
 
 def file_for(air: str, files: Iterable[str], named: Mapping[str, str]) -> str | None:
@@ -14,8 +14,7 @@ def file_for(air: str, files: Iterable[str], named: Mapping[str, str]) -> str | 
     """
     if file := named.get(short_name(air)):
         return file
-    version = parse_air(air).version if is_air(air) else None
-    if version is None or not version.isdigit():
+    numbers = telling_numbers(parse_air(air)) if is_air(air) else None
+    if numbers is None:
         return None
-    number = re.compile(rf"(?<!\d){version}(?!\d)")
-    return next((file for file in sorted(files) if number.search(file)), None)
+    return next((file for file in sorted(files) if numbers <= numbers_in(file)), None)
