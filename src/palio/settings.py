@@ -187,7 +187,7 @@ class ResourcesSettings(BaseModel):
     """What downloads may be redirected to though it is not on the public internet, as `host:port`."""
     max_bytes: int = Field(default=200 * GIB, ge=MIB, le=1024 * 1024 * GIB)
     """How much all downloads together may take; the longest unused make room."""
-    max_file_bytes: int = Field(default=40 * GIB, ge=MIB, le=1024 * GIB)
+    max_file_bytes: int = Field(default=40 * GIB, ge=MIB, le=1024 * 1024 * GIB)
     """How large one download may be."""
     allow_pickle: bool = False
     """Whether files of formats that can run code when they are loaded are used: .ckpt, .pt, .pth and .bin."""

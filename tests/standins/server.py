@@ -72,6 +72,10 @@ class Truncates:
     """Does what was asked, and loses the second half of the answer."""
 
 
+class Stalls:
+    """Does what was asked, sends the first half of the answer, and then nothing more."""
+
+
 @dataclass(frozen=True)
 class Drips:
     """Does what was asked, and answers byte by byte."""
@@ -80,7 +84,7 @@ class Drips:
     """Between two bytes."""
 
 
-Fault: TypeAlias = Says | type[Hangs] | type[Drops] | type[Truncates] | Drips
+Fault: TypeAlias = Says | type[Hangs] | type[Drops] | type[Truncates] | type[Stalls] | Drips
 
 
 class StandIn:
@@ -178,9 +182,11 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            if fault is Truncates:
+            if fault is Truncates or fault is Stalls:
                 self.wfile.write(content[: len(content) // 2])
                 self.close_connection = True
+                if fault is Stalls:
+                    stand_in.closing.wait()
             elif isinstance(fault, Drips):
                 self._drip(content, fault.seconds)
             else:

@@ -9,7 +9,9 @@ Folders are scanned in the background, and all that blocks is done in threads. N
 """
 
 import asyncio
+import logging
 import os
+import sqlite3
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -35,6 +37,8 @@ from palio.resources.transfer import Transfer
 from palio.resources.web import Patience, Web
 from palio.resources.weights import NotFetched, Tell
 from palio.settings import ResourcesSettings
+
+log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 30.0
 """A scan is not made again before that time is over."""
@@ -195,10 +199,12 @@ class WeightStore:
         for file in self._index.of_size(remote.size, 0 if remote.is_exact else _SIZE_SLACK):
             try:
                 sha256 = await in_thread(partial(self._hashes.of, file))
-            except OSError:
+                if sha256 == remote.sha256:
+                    await in_thread(partial(self._hashes.name, key, sha256))
+            except (OSError, sqlite3.Error) as error:
+                log.warning("%s cannot be hashed: %s", file.path, error)
                 continue
             if sha256 == remote.sha256:
-                await in_thread(partial(self._hashes.name, key, sha256))
                 self._index = Index.of(self._index.files, {**(self._index.named or {}), key: file.path})
                 return file.path
         return None
@@ -208,7 +214,11 @@ class WeightStore:
             await self._wanted.wait()
             self._wanted.clear()
             if self._is_scan_due:
-                await self.scan()
+                try:
+                    await self.scan()
+                except Exception:
+                    self._scanned = time.monotonic()
+                    log.exception("the folders with weights could not be looked through")
 
     @property
     def _is_scan_due(self) -> bool:
@@ -218,9 +228,13 @@ class WeightStore:
 
     def _look_through(self) -> Index:
         files = scan(self._folders, self._suffixes)
-        self._hashes.forget_others(files)
-        paths = {sha256: path for path, sha256 in self._hashes.known(files).items()}
-        named = {key: paths[sha256] for key, sha256 in self._hashes.names().items() if sha256 in paths}
+        try:
+            self._hashes.forget_others(files)
+            paths = {sha256: path for path, sha256 in self._hashes.known(files).items()}
+            named = {key: paths[sha256] for key, sha256 in self._hashes.names().items() if sha256 in paths}
+        except (OSError, sqlite3.Error) as error:
+            log.warning("the hashes of weights cannot be read: %s", error)
+            named = {}
         return Index.of(files, named)
 
     def _list(self) -> list[Holding]:

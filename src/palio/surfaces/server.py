@@ -53,6 +53,7 @@ from palio.surfaces.rest.operator_operations import OperatorOperations
 from palio.surfaces.rest.workflow_operations import WorkflowOperations
 from palio.surfaces.skill.operations import SkillOperations
 from palio.surfaces.tokens import ensure_first_token, make_data_folder, open_store
+from palio.surfaces.weights import weight_store
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,8 @@ class Palio:
         self._store = store
         # Apart from what users point at: a slow address of a stranger holds up no image that is paid for.
         self._results = Fetcher(FetchPolicy())
-        self._providers = configured(settings, self._results.fetch)
+        self._weights = weight_store(settings)
+        self._providers = configured(settings, self._results.fetch, self._weights)
         limits = ImageLimits(max_pixels=settings.image_max_pixels, max_input_bytes=settings.fetch_max_bytes)
         self._blobs = Blobs(
             ObjectStore.open(settings.blobs_url or str(settings.data / "blobs")),
@@ -197,6 +199,7 @@ class Palio:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._blobs.close)
             stack.push_async_callback(self._results.close)
+            await stack.enter_async_context(self._weights)
             for provider in self._providers.values():
                 stack.push_async_callback(provider.close)
             async with asyncio.TaskGroup() as group:

@@ -381,3 +381,19 @@ class FieldMachine(RuleBasedStateMachine):
 
 TestFieldMachine = FieldMachine.TestCase
 TestFieldMachine.settings = settings(deadline=None, max_examples=60, stateful_step_count=40)
+
+
+def test_how_long_a_run_was_prepared_says_nothing_of_how_long_runs_take():
+    race = Race(Entrant("local", 1))
+    race.job()
+    [entry] = race.entries
+
+    # When what it needs first takes a thousand seconds, and the run itself four
+    race.clock.advance(500)
+    entry.prepares()
+    race.clock.advance(500)
+    entry.prepares()
+    race.clock.advance(4)
+
+    # Then it is four seconds old
+    assert entry.running.age == 4

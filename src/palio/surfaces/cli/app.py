@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from palio import __version__
-from palio.surfaces.cli import agents, capability, configuration, image, providers, serving, simulate, tokens, workflows
+from palio.surfaces.cli import (
+    agents,
+    capability,
+    configuration,
+    image,
+    providers,
+    resources,
+    serving,
+    simulate,
+    tokens,
+    workflows,
+)
 
 MAKE = "Make something"
 FOLLOW = "Follow and manage workflows"
@@ -63,6 +74,7 @@ app.command(rich_help_panel=FOLLOW)(workflows.delete)
 app.add_typer(providers.app, name="providers", rich_help_panel=RUN)
 app.command(rich_help_panel=AGENTS)(agents.mcp)
 app.add_typer(agents.app, name="skill", rich_help_panel=AGENTS)
+app.add_typer(resources.app, name="resources", rich_help_panel=RUN)
 app.add_typer(tokens.app, name="token", rich_help_panel=RUN)
 app.add_typer(capability.app, name="capability", rich_help_panel=RUN)
 app.add_typer(configuration.app, name="config", rich_help_panel=RUN)
