@@ -18,6 +18,7 @@ from palio.errors import PalioError
 from palio.providers.base import Provider
 from palio.providers.hosted.account import Fetch
 from palio.providers.scripted import Script, Scripted
+from palio.resources.weights import Weights
 from palio.settings import Settings
 from palio.surfaces.server import Palio
 from palio.surfaces.tokens import ensure_first_token, list_tokens, open_store
@@ -104,7 +105,7 @@ async def test_what_one_part_fails_to_close_leaves_no_other_open(
     async def break_down(_: Orchestrator) -> None:
         raise RuntimeError("out of order")
 
-    def stuck(_: Settings, fetch: Fetch) -> dict[str, Provider]:
+    def stuck(_: Settings, fetch: Fetch, weights: Weights) -> dict[str, Provider]:
         fetches.append(fetch.__self__)
         return {name: Stuck(name, 1, None, Script()) for name in ("first", "second")}
 

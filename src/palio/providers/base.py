@@ -171,7 +171,7 @@ class Progress:
     """How far a run has come, 0..1; while it is queued, `ahead` is how many are before it, if the provider says.
 
     Where `is_preparing`, the run has not begun: `rate` is how far what it needs first has come, such as weights on
-    their way to this machine.
+    their way to this machine. A Progress without it, if only of 0, says that it has begun.
     """
 
     rate: float

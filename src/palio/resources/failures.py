@@ -89,7 +89,3 @@ class Refusals:
             return reason
         self._reasons.pop(key, None)
         return None
-
-    def forget(self, key: str) -> None:
-        """It is worth another try."""
-        self._reasons.pop(key, None)

@@ -131,6 +131,10 @@ class WeightStore:
             raise NotFetched(reason)
         return await self._arrivals.wait(key_of(parse_air(air)), partial(self._bring, air), tell)
 
+    def is_fetching(self, air: str) -> bool:
+        """Whether it is on its way."""
+        return key_of(parse_air(air)) in self._arrivals
+
     def find(self, air: str) -> tuple[Path, Found] | None:
         """The file or folder of an AIR, and by what it is known to be."""
         if not is_air(air):
@@ -162,10 +166,6 @@ class WeightStore:
             await in_thread(partial(self._hashes.of, file))
         tell(1.0)
 
-    def forget_refusals(self, air: str) -> None:
-        """Try again though it was refused lately."""
-        self._refusals.forget(key_of(parse_air(air)))
-
     async def holdings(self) -> list[Holding]:
         """All that is here, by path."""
         return await in_thread(self._list)
@@ -187,7 +187,9 @@ class WeightStore:
                     raise Unavailable(f"it has {remote.size} bytes, and max_file_bytes is less")
                 if (path := await self._with_hash(key, remote)) is not None:
                     return path
-                return await Transfer(self._web, self._shelf, remote, key, self._promised, tell).to_the_end()
+                path = await Transfer(self._web, self._shelf, remote, key, self._promised, tell).to_the_end()
+                log.info("%s was downloaded to %s", air, path)
+                return path
         except Unavailable as failure:
             self._refusals.note(key, failure)
             raise NotFetched(f"{air} cannot be downloaded: {failure}") from None

@@ -76,7 +76,7 @@ class Transfer:
             while await in_thread(part.measure):
                 self._show(part)
         else:
-            part.begin_anew()
+            await in_thread(part.begin_anew)
             self._shelf.write_note(self.place, self._note)
 
     async def _try(self, part: Part) -> Path:

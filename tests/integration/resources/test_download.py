@@ -320,8 +320,8 @@ async def test_the_longest_unused_makes_room_and_what_is_in_use_does_not(site: M
         # Given that all are in use, there is no room for another
         assert "in use" in await refused(store, airs[3])
 
-        # When two were not used for long, the older one makes room
-        store.forget_refusals(airs[3])
+    # When two were not used for long, the older one makes room
+    async with opened(max_bytes=3 * MIB + 1000) as store:
         os.utime(paths[0], (1000, 1000))
         os.utime(paths[1], (500, 500))
         await store.fetch(airs[3], ignore)

@@ -389,11 +389,11 @@ def test_how_long_a_run_was_prepared_says_nothing_of_how_long_runs_take():
     [entry] = race.entries
 
     # When what it needs first takes a thousand seconds, and the run itself four
-    race.clock.advance(500)
+    race.clock.pass_time(500)
     entry.prepares()
-    race.clock.advance(500)
+    race.clock.pass_time(500)
     entry.prepares()
-    race.clock.advance(4)
+    race.clock.pass_time(4)
 
     # Then it is four seconds old
     assert entry.running.age == 4
