@@ -127,6 +127,23 @@ async def test_a_server_without_ranges_sends_all_again(site: ModelSite, opened: 
         assert (await store.fetch(AIR, ignore)).read_bytes() == WEIGHTS
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Says(416, b"", {"Content-Range": "bytes */5"}),
+        Says(206, b"x" * 10, {"Content-Range": "bytes 0-9/10"}),
+        Says(206, b"x" * 10),
+    ],
+)
+async def test_a_rest_that_is_not_the_rest_is_not_taken(site: ModelSite, opened: Open, answer: Says):
+    site.add(10, 2000, ModelFile("dream.safetensors", WEIGHTS))
+    site.storage.order("bytes", Truncates, answer)
+    async with opened() as store:
+        assert (await store.fetch(AIR, ignore)).read_bytes() == WEIGHTS
+
+    assert ["range" in call.headers for call in site.storage.called("bytes")] == [False, True, False]
+
+
 async def test_a_part_of_another_file_is_not_gone_on_with(site: ModelSite, opened: Open, tmp_path: Path):
     site.add(10, 2000, ModelFile("dream.safetensors", WEIGHTS))
     site.storage.order("bytes", *[Truncates] * 9)
