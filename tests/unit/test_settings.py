@@ -163,3 +163,19 @@ def test_settings_made_in_code_do_not_read_the_surroundings(monkeypatch: pytest.
     toml("port = 1001")
     monkeypatch.setenv("PALIO_PORT", "1002")
     assert Settings(data=tmp_path).port == 8080
+
+
+def test_weights_are_not_downloaded_unless_that_is_wanted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert not load_settings({}).resources.download
+    monkeypatch.setenv("PALIO_RESOURCES__DOWNLOAD", "true")
+    toml('[resources]\nfolders = ["models"]\ntrusted_hosts = ["Storage.internal:9000"]')
+
+    resources = load_settings({}).resources
+
+    assert (resources.download, resources.folders) == (True, [tmp_path / "models"])
+    assert resources.trusted_hosts == ["storage.internal:9000"]
+
+
+@pytest.mark.parametrize("host", ["storage.internal", "http://storage.internal:9000", "a b:1", ":80"])
+def test_a_trusted_host_has_a_port_and_no_scheme(host: str) -> None:
+    assert "must be a host and a port" in refusal(f'[resources]\ntrusted_hosts = ["{host}"]')

@@ -98,10 +98,14 @@ def scan(
 
 def _with_store(data: Path | None, config: Path | None, work: "Callable[[WeightStore], Awaitable[T]]") -> T:
     from palio.settings import load_settings
+    from palio.surfaces.tokens import make_data_folder
     from palio.surfaces.weights import weight_store
 
+    settings = load_settings({"data": data}, config)
+    make_data_folder(settings)
+
     async def run() -> T:
-        async with weight_store(load_settings({"data": data}, config)) as store:
+        async with weight_store(settings) as store:
             return await work(store)
 
     try:
