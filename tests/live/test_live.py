@@ -18,12 +18,14 @@ CHEAP = {
     "civitai": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "comfyui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "fal": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
+    "invokeai": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "replicate": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "sdcpp": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
 }
 """What is asked of each kind."""
 ADDRESS = "PALIO_LIVE_"
 """Then comes the kind: the variable that holds the address of a server of one's own, which needs no key."""
+"""What the variable begins with that holds the address of a server of one's own, which needs no key: its kind follows."""
 
 
 def test_every_kind_has_something_cheap():

@@ -18,6 +18,7 @@ from palio.providers.fal import Fal
 from palio.providers.hosted.account import Account, Fetch
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
+from palio.providers.invokeai.provider import InvokeAI
 from palio.providers.replicate import Replicate
 from palio.providers.scripted import Script, Scripted
 from palio.providers.sdcpp import StableDiffusionCpp
@@ -39,6 +40,7 @@ VENDORS: Mapping[str, type[HostedProvider]] = {
         Civitai,
         ComfyUI,
         Fal,
+        InvokeAI,
         Replicate,
         StableDiffusionCpp,
         WebUI,

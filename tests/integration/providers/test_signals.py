@@ -9,6 +9,7 @@ from tests.integration.providers.civitai import CIVITAI
 from tests.integration.providers.civitai import failed as failed_workflow
 from tests.integration.providers.comfyui import COMFYUI, history
 from tests.integration.providers.fal import FAL
+from tests.integration.providers.invokeai import INVOKEAI
 from tests.integration.providers.replicate import REPLICATE, failed
 from tests.integration.providers.sdcpp import SDCPP
 from tests.integration.providers.sdcpp import told as told_of_a_job
@@ -35,6 +36,7 @@ UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE, SDCPP)
 HELD_OPEN = {"a1111"}
 """Kinds whose answer to a submission is the picture, and which are followed meanwhile; `test_a1111.py` tries them."""
 UNDER_TEST = (FAL, COMFYUI, BFL, CIVITAI, REPLICATE)
+UNDER_TEST = (FAL, COMFYUI, BFL, INVOKEAI, REPLICATE)
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
 PROBLEM = {"detail": "x"}

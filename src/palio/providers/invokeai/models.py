@@ -11,7 +11,7 @@ import msgspec
 from palio.contract.air import is_air, parse_air
 from palio.contract.json import Json, JsonObject
 from palio.providers.catalog.fitting import short_name
-from palio.providers.comfyui.installed import Installed
+from palio.providers.hosted.files import file_for
 
 BASES: Mapping[str, str] = {
     "sd1": "sd-1",
@@ -87,7 +87,7 @@ class Models:
         if wanted := named.get(short_name(air)):
             return next((entry for entry in entries if wanted in (entry.key, entry.hash, entry.name)), None)
         labels = {label: entry for entry in entries for label in (entry.name, entry.path, entry.source)}
-        if label := Installed({part: frozenset(labels)}, frozenset()).file_for(part, air, {}):
+        if label := file_for(air, labels, {}):
             return labels[label]
         parsed = parse_air(air) if is_air(air) else None
         if parsed is None or parsed.source.lower() != "huggingface":

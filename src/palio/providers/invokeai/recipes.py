@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from palio.contract.image.job import ImageJob, Operation
 from palio.contract.json import JsonObject
-from palio.providers.invokeai.graph import Graph, Input, Output
+from palio.providers.invokeai.graph import Graph, Input, Node, Output
 from palio.providers.invokeai.models import Entry
 
 
@@ -40,6 +40,8 @@ class Nodes:
 
 Recipe = Callable[[Graph, Plan], None]
 
+SD1 = Nodes("i2l", "l2i", "lora_loader")
+SDXL = Nodes("i2l", "l2i", "sdxl_lora_loader")
 FLUX1 = Nodes("flux_vae_encode", "flux_vae_decode", "flux_lora_loader")
 FLUX2_DEV = Nodes("flux2_vae_encode", "flux2_vae_decode", "flux2_dev_lora_loader")
 FLUX2_KLEIN = Nodes("flux2_vae_encode", "flux2_vae_decode", "flux2_klein_lora_loader")
@@ -57,10 +59,8 @@ def graph_of(recipe: str, plan: Plan, id_: str) -> JsonObject:
 def sd1(graph: Graph, plan: Plan) -> None:
     """SD 1.x."""
     loaded = graph.add("main_model_loader", model=_model(plan, "main"))
-    unet, clip = loaded["unet"], loaded["clip"]
-    for lora, weight in plan.loras:
-        changed = graph.add("lora_loader", lora=lora.identifier, weight=weight, unet=unet, clip=clip)
-        unet, clip = changed["unet"], changed["clip"]
+    parts = _with_loras(graph, plan, SD1, loaded, ("unet", "clip"))
+    clip = parts["clip"]
     # A job's 1 is the encoder's last layer, where none is skipped.
     if (skip := plan.job.clip_skip) is not None and skip > 1:
         clip = graph.add("clip_skip", clip=clip, skipped_layers=skip - 1)["clip"]
@@ -68,16 +68,13 @@ def sd1(graph: Graph, plan: Plan) -> None:
     def read(words: str) -> Output:
         return graph.add("compel", prompt=words, clip=clip)["conditioning"]
 
-    _denoised(graph, plan, unet, loaded["vae"], read)
+    _denoised(graph, plan, parts["unet"], loaded["vae"], read)
 
 
 def sdxl(graph: Graph, plan: Plan) -> None:
     """SDXL, both of whose encoders read the same words."""
     loaded = graph.add("sdxl_model_loader", model=_model(plan, "main"))
-    parts = {part: loaded[part] for part in ("unet", "clip", "clip2")}
-    for lora, weight in plan.loras:
-        changed = graph.add("sdxl_lora_loader", lora=lora.identifier, weight=weight, **parts)
-        parts = {part: changed[part] for part in parts}
+    parts = _with_loras(graph, plan, SDXL, loaded, ("unet", "clip", "clip2"))
 
     def read(words: str) -> Output:
         return graph.add(
@@ -103,9 +100,7 @@ def flux1(graph: Graph, plan: Plan) -> None:
         clip_embed_model=_model(plan, "clip"),
         vae_model=_model(plan, "vae"),
     )
-    parts = _with_loras(
-        graph, plan, FLUX1, {part: loaded[part] for part in ("transformer", "clip", "t5_encoder")}, ("transformer",)
-    )
+    parts = _with_loras(graph, plan, FLUX1, loaded, ("transformer", "clip", "t5_encoder"))
     words = graph.add(
         "flux_text_encoder",
         prompt=plan.job.prompt,
@@ -134,21 +129,18 @@ def flux2_dev(graph: Graph, plan: Plan) -> None:
         mistral_encoder_model=_model(plan, "mistral"),
     )
     is_cfg = plan.job.engine != "flux2"
-    _flux2(
-        graph,
-        plan,
-        FLUX2_DEV,
-        loaded["transformer"],
-        loaded["vae"],
-        lambda words: graph.add(
+    guidance, cfg = (4.0, _guidance(plan, 1.0)) if is_cfg else (_guidance(plan, 4.0), 1.0)
+    parts = _with_loras(graph, plan, FLUX2_DEV, loaded, ("transformer", "mistral_encoder"))
+
+    def read(words: str) -> Output:
+        return graph.add(
             "flux2_dev_text_encoder",
             prompt=words,
-            mistral_encoder=loaded["mistral_encoder"],
+            mistral_encoder=parts["mistral_encoder"],
             max_seq_len=loaded["max_seq_len"],
-        )["conditioning"],
-        guidance=4.0 if is_cfg else _guidance(plan, 4.0),
-        cfg=_guidance(plan, 1.0) if is_cfg else 1.0,
-    )
+        )["conditioning"]
+
+    _flux2(graph, plan, FLUX2_DEV, parts["transformer"], loaded["vae"], read, guidance, cfg)
 
 
 def flux2_klein(graph: Graph, plan: Plan) -> None:
@@ -159,21 +151,18 @@ def flux2_klein(graph: Graph, plan: Plan) -> None:
         vae_model=_model(plan, "vae"),
         qwen3_encoder_model=_model(plan, "qwen3"),
     )
-    _flux2(
-        graph,
-        plan,
-        FLUX2_KLEIN,
-        loaded["transformer"],
-        loaded["vae"],
-        lambda words: graph.add(
+    parts = _with_loras(graph, plan, FLUX2_KLEIN, loaded, ("transformer", "qwen3_encoder"))
+
+    def read(words: str) -> Output:
+        return graph.add(
             "flux2_klein_text_encoder",
             prompt=words,
-            qwen3_encoder=loaded["qwen3_encoder"],
+            qwen3_encoder=parts["qwen3_encoder"],
             max_seq_len=loaded["max_seq_len"],
-        )["conditioning"],
-        guidance=4.0,
-        cfg=_guidance(plan, 1.0),
-    )
+        )["conditioning"]
+
+    # None of klein has guidance for an input.
+    _flux2(graph, plan, FLUX2_KLEIN, parts["transformer"], loaded["vae"], read, 4.0, _guidance(plan, 1.0))
 
 
 def z_image(graph: Graph, plan: Plan) -> None:
@@ -187,10 +176,10 @@ def z_image(graph: Graph, plan: Plan) -> None:
         qwen3_encoder_model=encoder,
         qwen3_source_model=whole,
     )
-    parts = _with_loras(graph, plan, Z_IMAGE, {"transformer": loaded["transformer"]}, ("transformer",))
+    parts = _with_loras(graph, plan, Z_IMAGE, loaded, ("transformer", "qwen3_encoder"))
 
     def read(words: str) -> Output:
-        return graph.add("z_image_text_encoder", prompt=words, qwen3_encoder=loaded["qwen3_encoder"])["conditioning"]
+        return graph.add("z_image_text_encoder", prompt=words, qwen3_encoder=parts["qwen3_encoder"])["conditioning"]
 
     is_guided = _guidance(plan, 1.0) > 1.0
     drawn = graph.add(
@@ -214,7 +203,7 @@ def qwen(graph: Graph, plan: Plan) -> None:
         vae_model=_model(plan, "vae"),
         qwen_vl_encoder_model=_model(plan, "qwen_vl"),
     )
-    parts = _with_loras(graph, plan, QWEN, {"transformer": loaded["transformer"]}, ("transformer",))
+    parts = _with_loras(graph, plan, QWEN, loaded, ("transformer",))
     references = plan.pictures if plan.job.operation is Operation.edit else ()
     images: Input = [{"image_name": name} for name in references] or None
 
@@ -293,13 +282,12 @@ def _flux2(
     cfg: float,
 ) -> None:
     """Flux 2 from its parts to a picture; pictures to edit are references beside the words."""
-    parts = _with_loras(graph, plan, nodes, {"transformer": transformer}, ("transformer",))
     seen: list[Output] = []
     if plan.job.operation is Operation.edit:
         seen = [graph.add("flux_kontext", image={"image_name": name})["kontext_cond"] for name in plan.pictures]
     drawn = graph.add(
         "flux2_denoise",
-        transformer=parts["transformer"],
+        transformer=transformer,
         vae=vae,
         positive_text_conditioning=read(plan.job.prompt),
         negative_text_conditioning=read(plan.job.negative_prompt) if cfg != 1.0 else None,
@@ -313,13 +301,12 @@ def _flux2(
     _finished(graph, nodes, drawn["latents"], vae)
 
 
-def _with_loras(
-    graph: Graph, plan: Plan, nodes: Nodes, parts: Mapping[str, Output], changed: Sequence[str]
-) -> Mapping[str, Output]:
-    """LoRAs one after the other, on the parts that are `changed` by them."""
+def _with_loras(graph: Graph, plan: Plan, nodes: Nodes, loaded: Node, names: Sequence[str]) -> Mapping[str, Output]:
+    """LoRAs one after the other, on those parts of a loaded model that they may change."""
+    parts = {name: loaded[name] for name in names}
     for lora, weight in plan.loras:
-        node = graph.add(nodes.lora, lora=lora.identifier, weight=weight, **{part: parts[part] for part in changed})
-        parts = {**parts, **{part: node[part] for part in changed}}
+        changed = graph.add(nodes.lora, lora=lora.identifier, weight=weight, **parts)
+        parts = {name: changed[name] for name in names}
     return parts
 
 
