@@ -21,6 +21,7 @@ CHEAP = {
     "invokeai": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "replicate": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "sdcpp": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
+    "swarmui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
 }
 """What is asked of each kind."""
 ADDRESS = "PALIO_LIVE_"

@@ -23,6 +23,7 @@ from palio.providers.replicate import Replicate
 from palio.providers.scripted import Script, Scripted
 from palio.providers.sdcpp import StableDiffusionCpp
 from palio.providers.sketch.provider import SketchProvider
+from palio.providers.swarmui.provider import SwarmUI
 from palio.providers.wire import api_key
 from palio.resources.weights import NoWeights, Weights
 from palio.settings import ProviderSettings, Settings
@@ -43,6 +44,7 @@ VENDORS: Mapping[str, type[HostedProvider]] = {
         InvokeAI,
         Replicate,
         StableDiffusionCpp,
+        SwarmUI,
         WebUI,
     )
 }

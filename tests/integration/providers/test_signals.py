@@ -37,6 +37,8 @@ HELD_OPEN = {"a1111"}
 """Kinds whose answer to a submission is the picture, and which are followed meanwhile; `test_a1111.py` tries them."""
 UNDER_TEST = (FAL, COMFYUI, BFL, CIVITAI, REPLICATE)
 UNDER_TEST = (FAL, COMFYUI, BFL, INVOKEAI, REPLICATE)
+HELD_OPEN = {"swarmui"}
+"""Kinds whose answer to a submission is the picture, and which have tests of their own."""
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
 PROBLEM = {"detail": "x"}

@@ -1,0 +1,1 @@
+"""SwarmUI, a server of one's own that spreads work over backends: sessions of ours, parameters by their ids."""
