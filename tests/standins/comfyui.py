@@ -36,9 +36,18 @@ FILES = {
         "vae-ft-mse-840000.safetensors",
     ],
     "lora_name": ["robots-776656.safetensors", "rust.safetensors"],
+    "control_net_name": [
+        *("control_v11p_sd15_canny_fp16.safetensors", "control_v11p_sd15_openpose_fp16.safetensors"),
+        *("controlnet-union-sdxl-1.0-promax.safetensors", "FLUX.1-dev-ControlNet-Union-Pro-2.0.safetensors"),
+    ],
 }
+EMBEDDINGS = ["EasyNegative", "styles/tinplate-555001"]
 SAMPLERS = ["euler", "euler_ancestral", "dpmpp_2m", "dpmpp_2m_sde", "lcm", "ddim", "res_multistep", "heun", "uni_pc"]
 SCHEDULERS = ["simple", "normal", "karras", "exponential", "sgm_uniform", "ddim_uniform", "beta", "kl_optimal"]
+UNION_TYPES = [
+    *("openpose", "depth", "hed/pidi/scribble/ted", "canny/lineart/anime_lineart/mlsd", "normal", "segment", "tile"),
+    "repaint",
+]
 CLIP_TYPES = ["flux2", "lumina2", "qwen_image", "stable_diffusion"]
 
 SEED = ("INT", 0, 2**64 - 1)
@@ -78,6 +87,33 @@ NODES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"conditioning": "CONDITIONING", "reference_latents_method": ["offset", "index", "index_timestep_zero"]},
         ["CONDITIONING"],
     ),
+    "ControlNetLoader": ({"control_net_name": FILES["control_net_name"]}, ["CONTROL_NET"]),
+    "SetUnionControlNetType": ({"control_net": "CONTROL_NET", "type": ["auto", *UNION_TYPES]}, ["CONTROL_NET"]),
+    "ControlNetApplyAdvanced": (
+        {
+            "positive": "CONDITIONING",
+            "negative": "CONDITIONING",
+            "control_net": "CONTROL_NET",
+            "image": "IMAGE",
+            "strength": ("FLOAT", 0, 10),
+            "start_percent": ("FLOAT", 0, 1),
+            "end_percent": ("FLOAT", 0, 1),
+            "vae?": "VAE",
+        },
+        ["CONDITIONING", "CONDITIONING"],
+    ),
+    "Canny": (
+        {"image": "IMAGE", "low_threshold": ("FLOAT", 0.01, 0.99, 0.4), "high_threshold": ("FLOAT", 0.01, 0.99, 0.8)},
+        ["IMAGE"],
+    ),
+    "DepthAnythingV2Preprocessor": (
+        {"image": "IMAGE", "ckpt_name?": ["depth_anything_v2_vitl.pth"], "resolution?": ("INT", 64, 16384, 512)},
+        ["IMAGE"],
+    ),
+    "OpenposePreprocessor": (
+        {"image": "IMAGE", "detect_hand": ["enable", "disable"], "resolution?": ("INT", 64, 16384, 512)},
+        ["IMAGE", "POSE_KEYPOINT"],
+    ),
     "FluxKontextImageScale": ({"image": "IMAGE"}, ["IMAGE"]),
     "LoadImage": ({"image": "UPLOAD"}, ["IMAGE", "MASK"]),
     "VAEEncode": ({"pixels": "IMAGE", "vae": "VAE"}, ["LATENT"]),
@@ -113,7 +149,8 @@ NODES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "VAEDecode": ({"samples": "LATENT", "vae": "VAE"}, ["IMAGE"]),
     "SaveImage": ({"images": "IMAGE", "filename_prefix": "STRING"}, []),
 }
-"""Inputs (`?` marks the optional: a type, choices, or a number with its bounds) and the types of the outputs."""
+"""Inputs (`?` marks the optional: a type, choices, or a number with its bounds and perhaps what the node suggests)
+and the types of the outputs."""
 
 
 @dataclass
@@ -176,6 +213,8 @@ class ComfyUI(StandIn):
                 return self._upload(call)
             case "info":
                 return self._info(call.path.removeprefix("/object_info/"))
+            case "/embeddings":
+                return Says(200, EMBEDDINGS)
             case "download":
                 return self._view(call)
         return Says(404, b"404: Not Found", {"Content-Type": "text/plain"})
@@ -266,7 +305,8 @@ class ComfyUI(StandIn):
         for node in graph.values():
             if node["class_type"].startswith("Empty"):
                 return node["inputs"]["width"], node["inputs"]["height"]
-        loaded = next(node["inputs"]["image"] for node in graph.values() if node["class_type"] == "LoadImage")
+        encoded = next(node["inputs"]["pixels"][0] for node in graph.values() if node["class_type"] == "VAEEncode")
+        loaded = graph[encoded]["inputs"]["image"]
         with Image.open(BytesIO(self.uploads[loaded])) as image:
             return image.size
 
@@ -304,6 +344,8 @@ class ComfyUI(StandIn):
             group = "optional" if name.endswith("?") else "required"
             # Both ways of listing choices are met at servers.
             shown = ["COMBO", {"options": kind}] if name == "lora_name" else [kind]
+            if isinstance(kind, tuple) and len(kind) > 3:
+                shown = [kind[0], {"default": kind[3]}]
             schema[group][name.removesuffix("?")] = shown
         return Says(200, {node: {"input": schema, "output": outputs, "name": node}})
 

@@ -24,15 +24,28 @@ DREAMSHAPER = "urn:air:sd1:checkpoint:civitai:4384@128713"
 Z_IMAGE = {"engine": "sdcpp", "ecosystem": "zImage", "operation": "createImage"}
 QWEN = {"engine": "sdcpp", "ecosystem": "qwen", "model": "20b", "operation": "createImage"}
 VARIANT = {"operation": "createVariant", "image": PICTURE}
+POSE = {"preprocessor": "openpose", "weight": 0.8, "startStep": 0, "endStep": 0.6, "image": PICTURE}
+EDGES = {"preprocessor": "canny", "weight": 1, "startStep": 0.1, "endStep": 1, "image": PICTURE}
+COMFY_SD1 = {"engine": "comfy", "ecosystem": "sd1", "operation": "createImage", "model": DREAMSHAPER}
 
 ORDERS = {
     "sd1": {**SD1, "model": DREAMSHAPER, "loras": {LORA: 0.7}, "negativePrompt": "rust"},
     "sd1, varied": {**SD1, **VARIANT, "model": DREAMSHAPER, "width": 640, "height": 512, "strength": 0.4},
+    "sd1, led": {**COMFY_SD1, "controlNets": [POSE, EDGES]},
+    "sd1, led and varied": {**COMFY_SD1, **VARIANT, "width": 640, "height": 512, "controlNets": [EDGES]},
+    "sdxl, led": {**SDXL, "model": SDXL_BASE, "controlNets": [{**POSE, "preprocessor": "depthAnythingV2"}]},
     "sdxl": {**SDXL, "model": "urn:air:sdxl:checkpoint:civitai:257749@290640", "sampler": "dpmpp_2m"},
     "sd_xl_base_1.0": {**SDXL, "model": SDXL_BASE, "vaeModel": "urn:air:sdxl:vae:civitai:1@840000"},
     "sd_xl_base_1.0, varied": {**SDXL, **VARIANT, "model": SDXL_BASE, "loras": {LORA: 1}},
     "flux1-dev": {**FLUX1, "width": 1216, "height": 832, "loras": {LORA: 0.7}},
     "flux1-dev, varied": {**FLUX1, **VARIANT},
+    "flux1-dev, led": {
+        "engine": "comfy",
+        "ecosystem": "flux1",
+        "operation": "createImage",
+        "model": DEV,
+        "controlNets": [EDGES],
+    },
     "flux1-schnell-fp8": SCHNELL,
     "flux1-krea-dev": {**FLUX1, "diffuserModel": "huggingface:black-forest-labs/FLUX.1-Krea-dev"},
     "flux1": {**FLUX1, "diffuserModel": "urn:air:flux1:checkpoint:civitai:9@900001"},
@@ -81,6 +94,7 @@ def test_every_model_makes_a_picture_of_the_size_that_was_asked_for(server: Serv
     assert sizes["sd1, varied"] == (640, 512)
     assert sizes["flux1-dev"] == (1216, 832)
     assert sizes["qwen-image-edit-2511"] == (1024, 1024)
+    assert sizes["sd1, led and varied"] == (640, 512)
     assert len(comfyui.started) == len(ORDERS)
 
 

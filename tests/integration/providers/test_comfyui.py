@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from tests.integration.providers.vendors import ATTEMPT, PROMPT, assignment, follow, job, provider
@@ -13,6 +14,16 @@ from palio.providers.comfyui.provider import ComfyUI as Provider
 from palio.providers.hosted import lookout
 
 ANOTHER = "0193f3a1b2c4012345678900000000ff"
+DREAMSHAPER = "urn:air:sd1:checkpoint:civitai:4384@128713"
+SD1 = {"engine": "comfy", "ecosystem": "sd1", "operation": "createImage", "model": DREAMSHAPER}
+SDCPP_SD1 = {**SD1, "engine": "sdcpp"}
+SDXL = {**SD1, "ecosystem": "sdxl", "model": "urn:air:sdxl:checkpoint:civitai:101055@128078"}
+
+
+def net(preprocessor: str, **more: Any) -> dict[str, Any]:
+    """A ControlNet of an input."""
+    whole = {"preprocessor": preprocessor, "weight": 1, "startStep": 0, "endStep": 1, "image": "aGVsbG8="}
+    return {name: value for name, value in {**whole, **more}.items() if value is not None}
 
 
 @pytest.fixture
@@ -164,8 +175,9 @@ async def test_closing_works_after_what_looks_at_the_server_has_died(
     monkeypatch.setattr(lookout, "LOOK_EVERY", 0.0)
     made = provider(comfyui, "comfyui", monkeypatch)
     await made.open()
+    going_on = looks()
     await made.wire.close()
-    await asyncio.wait(looks())
+    await asyncio.wait(going_on)
 
     # When it is closed, then that is told, and no error of the one who closes
     await made.close()
@@ -180,6 +192,83 @@ async def test_closing_can_be_canceled(comfyui: ComfyUI, monkeypatch: pytest.Mon
     closing.cancel()
     await asyncio.wait([closing])
     assert closing.cancelled()
+
+
+def nodes(comfyui: ComfyUI, class_type: str) -> list[dict[str, Any]]:
+    """The inputs of the nodes of a class in what was submitted last."""
+    graph = comfyui.started[-1].graph
+    return [node["inputs"] for node in graph.values() if node["class_type"] == class_type]
+
+
+async def test_a_control_net_is_led_by_what_the_server_makes_of_its_picture(comfyui: ComfyUI, here: Provider):
+    # When a job has two
+    nets = [net("openpose", weight=0.8, endStep=0.6), net("canny", startStep=0.1)]
+    await here.start(assignment(job(**SD1, width=512, height=768, controlNets=nets)))
+
+    # Then each has the file for what leads it, and its node what it suggests and the size of the picture
+    files = [inputs["control_net_name"] for inputs in nodes(comfyui, "ControlNetLoader")]
+    assert files == ["control_v11p_sd15_openpose_fp16.safetensors", "control_v11p_sd15_canny_fp16.safetensors"]
+    posed, edged = nodes(comfyui, "OpenposePreprocessor")[0], nodes(comfyui, "Canny")[0]
+    assert (posed["detect_hand"], posed["resolution"]) == ("enable", 512)
+    assert (edged["low_threshold"], edged["high_threshold"]) == (0.4, 0.8)
+    applied = [
+        (inputs["strength"], inputs["start_percent"], inputs["end_percent"])
+        for inputs in nodes(comfyui, "ControlNetApplyAdvanced")
+    ]
+    assert applied == [(0.8, 0, 0.6), (1, 0.1, 1)]
+
+
+async def test_a_control_net_for_everything_is_told_what_leads_it(comfyui: ComfyUI, here: Provider):
+    nets = [net("depthAnythingV2")]
+    await here.start(assignment(job(**SDXL, controlNets=nets)))
+    assert [inputs["type"] for inputs in nodes(comfyui, "SetUnionControlNetType")] == ["depth"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (net("gray"), "has no node for the preprocessor gray"),
+        (net("midasDepth"), "needs the nodes MiDaS-DepthMapPreprocessor"),
+        (net("tile"), "needs the nodes TilePreprocessor"),
+        (net("canny", image=None), "with an image only"),
+        (net("canny", mask="aGVsbG8="), "without a mask only"),
+        (net("canny", weight=11), "from 0 to 10, not 11"),
+        (net("canny", startStep=0.9, endStep=0.1), "start and end between 0 and 1"),
+    ],
+)
+async def test_a_control_net_that_cannot_be_done_exactly_is_declined(
+    here: Provider, asked: dict[str, Any], reason: str
+):
+    unable = here.offer(job(**SD1, controlNets=[asked]))
+    assert isinstance(unable, Unable)
+    assert reason in unable.reason
+
+
+async def test_a_model_without_control_nets_takes_none(here: Provider):
+    turbo = {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"}
+    unable = here.offer(job(**turbo, controlNets=[net("canny")]))
+    assert isinstance(unable, Unable)
+    assert "takes no ControlNet" in unable.reason
+
+
+async def test_an_embedding_is_loaded_where_a_prompt_names_it(comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch):
+    # Given an embedding whose name bears the number of its version, and one that the operator names
+    named = {"urn:air:sd1:embedding:civitai:7808@9208": "EasyNegative.safetensors"}
+    made = provider(comfyui, "comfyui", monkeypatch, files=named)
+    await made.open()
+
+    # When prompts name them
+    airs = ["urn:air:sd1:embedding:civitai:5@555001", *named]
+    asked = job(**SDCPP_SD1, embeddings=airs, prompt="a Tinplate robot", negativePrompt="easynegative, rust")
+    await made.start(assignment(asked))
+    texts = {inputs["text"] for inputs in nodes(comfyui, "CLIPTextEncode")}
+
+    # Then they are written as the server reads them, and one that no prompt names is declined
+    assert texts == {"a embedding:styles/tinplate-555001 robot", "embedding:EasyNegative, rust"}
+    unable = made.offer(job(**SDCPP_SD1, embeddings=airs, prompt="a robot", negativePrompt="easynegative"))
+    await made.close()
+    assert isinstance(unable, Unable)
+    assert "no prompt says tinplate" in unable.reason
 
 
 def looks() -> list[asyncio.Task[object]]:

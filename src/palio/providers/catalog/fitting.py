@@ -180,9 +180,9 @@ def _part_reasons(model: Model, job: ImageJob) -> Iterator[str]:
         yield f"cannot load the checkpoint {job.model}"
     if job.loras:
         yield from _lora_reasons(model, job)
-    if job.embeddings:
+    if job.embeddings and not model.embeddings:
         yield "takes no embeddings"
-    if job.control_nets:
+    if job.control_nets and not model.control_nets:
         yield "takes no ControlNets"
     if fixed := [part for part in job.components if part not in model.components]:
         yield f"takes no other {', '.join(fixed)} than its own"

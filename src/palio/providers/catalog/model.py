@@ -176,6 +176,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     loras: Loras | None = None
     components: tuple[str, ...] = ()
     """Parts that a job may replace: `vae`."""
+    embeddings: bool = False
+    """Whether prompts may name embeddings, from files of one's own."""
+    control_nets: dict[str, str] = {}
+    """Files of ControlNets by what they are led by, at a server of one's own: `canny`, `depth` ..."""
     format: Words | None = None
     """Encodings by our names; the first is asked for where the job's own is not among them."""
     options: dict[str, str] = {}

@@ -14,25 +14,28 @@ LOADERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "t5xxl": (("DualCLIPLoader", "clip_name2"),),
     "vae": (("VAELoader", "vae_name"),),
     "lora": (("LoraLoader", "lora_name"),),
+    "controlnet": (("ControlNetLoader", "control_net_name"),),
 }
 """Which input of which node lists the files of a kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """The files of each kind, and the classes of nodes."""
+    """The files of each kind, and the classes of nodes, with what these suggest for each input."""
 
     files: Mapping[str, frozenset[str]]
-    nodes: frozenset[str]
+    nodes: Mapping[str, Mapping[str, Json]]
 
     @classmethod
-    def read(cls, nodes: Mapping[str, Json]) -> "Installed":
-        """From the schemas of nodes by class, as `/object_info` has them."""
+    def read(cls, nodes: Mapping[str, Json], embeddings: Json = None) -> "Installed":
+        """From the schemas of nodes by class, as `/object_info` has them, and what `/embeddings` lists."""
         files = {
             kind: frozenset(name for node, member in places for name in _choices(nodes.get(node), member))
             for kind, places in LOADERS.items()
         }
-        return cls(files, frozenset(name for name, schema in nodes.items() if schema))
+        listed = embeddings if isinstance(embeddings, list) else []
+        files["embedding"] = frozenset(name for name in listed if isinstance(name, str))
+        return cls(files, {name: dict(_inputs(schema)) for name, schema in nodes.items() if schema})
 
     def has(self, kind: str, file: str) -> bool:
         """Whether a file is there. A loader that lists nothing is asked nothing."""
@@ -41,6 +44,17 @@ class Installed:
     def file_for(self, kind: str, air: str, named: Mapping[str, str]) -> str | None:
         """The file that an AIR stands for."""
         return file_for(air, self.files.get(kind, ()), named)
+
+
+def _inputs(schema: Json) -> Iterator[tuple[str, Json]]:
+    """Inputs by name, with what the node suggests; of those that may be left out only the resolution."""
+    for group in ("required", "optional"):
+        inputs = _at(_at(schema, "input"), group)
+        for name, described in inputs.items() if isinstance(inputs, dict) else ():
+            if group == "required" or name == "resolution":
+                options = described[-1] if isinstance(described, list) and len(described) > 1 else None
+                first = next(iter(_choices(schema, name)), None) if group == "required" else None
+                yield name, _at(options, "default") if _at(options, "default") is not None else first
 
 
 def _choices(schema: Json, member: str) -> Iterator[str]:

@@ -19,6 +19,9 @@ from palio.contract.json import Json, JsonObject
 from palio.providers.base import Ambiguous, Assignment, Handle, Incapable, NotAccepted, Progress
 from palio.providers.catalog.fitting import Fit
 from palio.providers.catalog.model import Model
+from palio.providers.comfyui.control import NODES as CONTROL_NODES
+from palio.providers.comfyui.control import PREPROCESSORS, UNION_TYPES, Control, given_inputs, hint_of
+from palio.providers.comfyui.embedding import with_embedding
 from palio.providers.comfyui.installed import Installed
 from palio.providers.comfyui.parts import LoraFile
 from palio.providers.comfyui.recipes import Plan, graph_of
@@ -28,6 +31,8 @@ from palio.providers.hosted.orders import Form, Order, Request, Run, multipart
 from palio.providers.hosted.queue import QueueProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, Test, has
 
+LOOKS_AT_ONCE = 6
+"""Questions at a time about what a server has."""
 FOLDER = "palio"
 """Where inputs and outputs lie at the server."""
 NODES = (
@@ -36,6 +41,7 @@ NODES = (
     *("ReferenceLatent", "TextEncodeQwenImageEditPlus", "FluxKontextMultiReferenceLatentMethod"),
     *("FluxKontextImageScale", "LoadImage", "VAEEncode", "EmptyLatentImage", "EmptySD3LatentImage"),
     *("EmptyFlux2LatentImage", "ModelSamplingAuraFlow", "CFGNorm", "CFGGuider", "BasicGuider", "RandomNoise"),
+    *CONTROL_NODES,
     *("KSamplerSelect", "Flux2Scheduler", "SamplerCustomAdvanced", "KSampler", "VAEDecode", "SaveImage"),
 )
 """The classes that recipes use."""
@@ -118,26 +124,28 @@ class ComfyUI(QueueProvider):
     def lacks(self, model: Model, job: ImageJob) -> str | None:
         installed = self._installed
         try:
-            files, loras = self._files(model, job), self._loras(job)
+            hints = ["" for _ in job.control_nets]
+            plan = self._plan(model, job, job.width, job.height, [*job.images, *hints], "")
         except Incapable as error:
             return str(error)
         if installed is None:
             return None
-        graph = graph_of(model.recipe, self._plan(model, job, job.width, job.height, files, loras, job.images, ""))
-        needed = {node["class_type"] for node in graph.values() if isinstance(node, dict)}
+        needed = {node["class_type"] for node in graph_of(model.recipe, plan).values() if isinstance(node, dict)}
         if missing := sorted(str(node) for node in needed if node not in installed.nodes):
             return f"needs the nodes {', '.join(missing)}, which {self.name} does not have"
-        wanted = [*files.items(), *(("lora", lora.name) for lora in loras)]
+        wanted = [
+            *plan.files.items(),
+            *(("lora", lora.name) for lora in plan.loras),
+            *(("controlnet", control.file) for control in plan.controls),
+        ]
         if gone := [file for kind, file in wanted if not installed.has(kind, file)]:
             return f"needs {', '.join(gone)}, which {self.name} does not have"
         return None
 
     def payload(self, found: Fit, assignment: Assignment, pictures: Sequence[str]) -> JsonObject:
-        job, model = assignment.job, found.model
         prefix = f"{FOLDER}/{assignment.attempt_id}"
-        files, loras = self._files(model, job), self._loras(job)
-        plan = self._plan(model, job, found.width, found.height, files, loras, pictures, prefix)
-        return graph_of(model.recipe, plan)
+        plan = self._plan(found.model, assignment.job, found.width, found.height, pictures, prefix)
+        return graph_of(found.model.recipe, plan)
 
     async def sent_picture(self, data: bytes) -> str:
         """Uploaded under a name that is its content's, so that the same picture lies there once."""
@@ -231,40 +239,76 @@ class ComfyUI(QueueProvider):
         return [LoraFile(self._file("lora", lora.air), lora.strength) for lora in job.loras]
 
     def _file(self, kind: str, air: str) -> str:
-        installed = self._installed or Installed({}, frozenset())
+        installed = self._installed or Installed({}, {})
         if file := installed.file_for(kind, air, self.account.files):
             return file
         raise Incapable(f"has no file for {air}; [providers.{self.name}.files] can name one")
 
-    def _plan(
-        self,
-        model: Model,
-        job: ImageJob,
-        width: int,
-        height: int,
-        files: Mapping[str, str],
-        loras: Sequence[LoraFile],
-        pictures: Sequence[str],
-        prefix: str,
-    ) -> Plan:
+    def _controls(self, model: Model, job: ImageJob) -> Sequence[Control]:
+        """A job's ControlNets. Raises Incapable for one that the server cannot do exactly."""
+        side = min(job.width, job.height)
+        controls: list[Control] = []
+        for nth, net in enumerate(job.control_nets):
+            hint = hint_of(net)
+            if (file := model.control_nets.get(hint.kind)) is None:
+                raise Incapable(f"takes no ControlNet that {hint.kind} leads")
+            if self._installed is None:
+                raise Incapable(f"takes no ControlNets yet: {self.name} has not said which nodes it has")
+            # Those of Flux 1 need not be told.
+            is_union = model.family == "sdxl" and "union" in file.lower()
+            union = UNION_TYPES.get(hint.kind) if is_union else None
+            given = given_inputs(self._installed.nodes.get(hint.node, {}), side)
+            controls.append(Control(net, file, union, hint.node, given, nth))
+        return controls
+
+    def _worded(self, job: ImageJob) -> ImageJob:
+        """A job whose prompts load its embeddings. Raises Incapable."""
+        prompts = [job.prompt, job.negative_prompt]
+        for air in job.embeddings:
+            prompts = with_embedding(self._file("embedding", air), prompts)
+        return msgspec.structs.replace(job, prompt=prompts[0], negative_prompt=prompts[1])
+
+    def _plan(self, model: Model, job: ImageJob, width: int, height: int, pictures: Sequence[str], prefix: str) -> Plan:
+        """What a recipe needs for a job. Raises Incapable."""
         samplers = model.sampler.words if model.sampler is not None else {}
         schedulers = model.scheduler.words if model.scheduler is not None else {}
         return Plan(
-            job=job,
+            job=self._worded(job),
             width=width,
             height=height,
-            files=files,
-            loras=loras,
-            pictures=pictures,
+            files=self._files(model, job),
+            loras=self._loras(job),
+            pictures=pictures[: len(job.images)],
             sampler=samplers.get(job.sampler or "", str(model.extra["sampler"])),
             scheduler=schedulers.get(job.scheduler or "", str(model.extra["scheduler"])),
             prefix=prefix,
+            controls=self._controls(model, job),
+            hints=pictures[len(job.images) :],
         )
 
     async def _look(self) -> None:
         # Where it cannot be asked, offers go on from what was known, or from the hope that everything is there.
-        schemas = [await self._known(f"object_info/{node}", "") for node in NODES]
-        self._installed = Installed.read({node: reply.at(node) for node, reply in zip(NODES, schemas, strict=True)})
+        schemas = await self._schemas(NODES)
+        embeddings = await self.exchange(Request("GET", "embeddings"))
+        if Installed.read(schemas).files["controlnet"]:
+            schemas |= await self._schemas(sorted({hint.node for hint in PREPROCESSORS.values()}))
+        self._installed = Installed.read(schemas, embeddings.json if embeddings.status == 200 else None)
+
+    async def _schemas(self, nodes: Sequence[str]) -> dict[str, Json]:
+        """What the server says of nodes, by class. Raises Ambiguous if it does not answer for each."""
+        places = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+        async def schema(node: str) -> Json:
+            async with places:
+                return (await self._known(f"object_info/{node}", "")).at(node)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                asked = {node: group.create_task(schema(node)) for node in nodes}
+        except ExceptionGroup as trouble:
+            # One is like the other, and who looks wants one.
+            raise trouble.exceptions[0] from None
+        return {node: answer.result() for node, answer in asked.items()}
 
 
 def _upload(picture: bytes) -> Form:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from palio.contract.image.job import ImageJob, Operation
 from palio.contract.json import JsonObject
+from palio.providers.comfyui.control import Control, with_controls
 from palio.providers.comfyui.graph import Graph, Input, Output
 from palio.providers.comfyui.parts import (
     LoraFile,
@@ -30,6 +31,7 @@ class Plan:
     """What a recipe works from.
 
     `files` are by what they are, `pictures` names of what was uploaded, `sampler` and `scheduler` in ComfyUI's words.
+    `hints` are names of what was uploaded for `controls`.
     """
 
     job: ImageJob
@@ -41,6 +43,8 @@ class Plan:
     sampler: str
     scheduler: str
     prefix: str
+    controls: Sequence[Control] = ()
+    hints: Sequence[str] = ()
 
 
 Recipe = Callable[[Graph, Plan], None]
@@ -60,6 +64,7 @@ def stable_diffusion(graph: Graph, plan: Plan) -> None:
     if plan.job.clip_skip is not None:
         clip = graph.add("CLIPSetLastLayer", clip=clip, stop_at_clip_layer=-plan.job.clip_skip)
     prompts = Prompts(text(graph, clip, plan.job.prompt), text(graph, clip, plan.job.negative_prompt))
+    prompts = with_controls(graph, plan.controls, plan.hints, prompts)
     latent = _start(graph, plan, weights, "EmptyLatentImage")
     _sampled(graph, plan, weights, weights.model, prompts, latent, cfg=_guidance(plan, 7.0), steps=20)
 
@@ -73,7 +78,7 @@ def flux1(graph: Graph, plan: Plan) -> None:
     weights = with_model_loras(graph, weights, plan.loras)
     words = text(graph, weights.clip, plan.job.prompt)
     guided = graph.add("FluxGuidance", conditioning=words, guidance=_guidance(plan, 3.5))
-    prompts = Prompts(guided, nothing(graph, words))
+    prompts = with_controls(graph, plan.controls, plan.hints, Prompts(guided, nothing(graph, words)), weights.vae)
     latent = _start(graph, plan, weights, "EmptySD3LatentImage")
     _sampled(graph, plan, weights, weights.model, prompts, latent, cfg=1.0, steps=20)
 

@@ -142,7 +142,10 @@ class HostedProvider(Provider, ABC):
         return None
 
     def payload(self, found: Fit, assignment: Assignment, pictures: Sequence[str]) -> JsonObject:
-        """The body of a submission. Overridden where the catalog's fields cannot say it."""
+        """The body of a submission. Overridden where the catalog's fields cannot say it.
+
+        `pictures` are the job's images, and after these those of its ControlNets.
+        """
         return payload_of(found, assignment.job, pictures)
 
     async def sent_picture(self, data: bytes) -> str:
@@ -215,9 +218,10 @@ class HostedProvider(Provider, ABC):
         job, images = assignment.job, found.model.images
         pictures: list[str] = []
         size = 0
-        for reference in job.images:
+        hints = [net.image for net in job.control_nets if net.image is not None]
+        for nth, reference in enumerate((*job.images, *hints)):
             data = await assignment.load(reference)
-            if images is not None and images.follows:
+            if images is not None and images.follows and nth < len(job.images):
                 data = await asyncio.to_thread(fitted, data, found.width, found.height)
             size += len(data)
             if size > MAX_SENT_BYTES:

@@ -1,6 +1,6 @@
 """What a server has: its models, and the parameters that it takes.
 
-Source: github mcmonkeyprojects/SwarmUI @062407c7, `docs/APIRoutes/T2IAPI.md` and `src/WebAPI/T2IAPI.cs`.
+Source: github mcmonkeyprojects/SwarmUI @062407c7, its documentation of routes, and `src/WebAPI/T2IAPI.cs`.
 """
 
 from collections.abc import Iterator, Mapping

@@ -7,7 +7,7 @@
 A session outlives the process that opened it, and what is asked for in it costs nothing: a next process interrupts it
 and asks again.
 
-Source: github mcmonkeyprojects/SwarmUI @062407c7, `docs/API.md`, `docs/APIRoutes/` and `src/Text2Image/`.
+Source: github mcmonkeyprojects/SwarmUI @062407c7, its documentation of the API and of routes, and `src/Text2Image/`.
 """
 
 import asyncio
