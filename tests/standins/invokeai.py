@@ -313,6 +313,8 @@ class InvokeAI(StandIn):
                 return self._cancel(call.path.split("/")[-2])
             case "upload":
                 return self._upload(call)
+            case "/api/v1/queue/default/status":
+                return Says(200, {"queue": {"queue_id": "default", "pending": 0}, "processor": {"is_started": True}})
             case "info":
                 return Says(200, {"models": self.models})
             case "download":

@@ -52,6 +52,11 @@ async def test_a_run_whose_start_was_not_answered_is_found_by_the_attempt(invoke
     assert len(invokeai.started) == 1
 
 
+async def test_a_server_can_be_asked_whether_it_would_work(invokeai: InvokeAI, here: Provider):
+    assert await here.check() == "here answers and takes the key"
+    assert not invokeai.started
+
+
 async def test_a_run_that_never_was_is_not_found(here: Provider):
     assert await here.find(ANOTHER) is None
 

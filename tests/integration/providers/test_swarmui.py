@@ -78,6 +78,14 @@ def swarm(stand_in: SwarmUI, monkeypatch: pytest.MonkeyPatch, **table: Any) -> P
     return made
 
 
+async def test_a_server_can_be_asked_whether_it_would_work(swarmui: SwarmUI, here: Provider):
+    assert await here.check() == "here opens a session and takes the token"
+    swarmui.order("session", Says(401, {"error_id": "bad_permissions", "error": "You lack permissions."}))
+    with pytest.raises(KeyRefused):
+        await here.check()
+    assert not swarmui.started
+
+
 def test_every_row_has_a_sample():
     assert [row.name for row in Provider.signals] == list(SAMPLES)
 

@@ -44,6 +44,7 @@ class InvokeAI(QueueProvider):
     kind: ClassVar[str] = "invokeai"
     base_url: ClassVar[str] = "http://127.0.0.1:9090"
     key_variable: ClassVar[str | None] = None
+    enquiry: ClassVar[str | None] = f"{QUEUE}/status"
     knows_our_id: ClassVar[bool] = True
     costs_nothing: ClassVar[bool] = True
     # A server may have thousands of models, and tells everything about each.

@@ -96,6 +96,10 @@ class SwarmUI(HostedProvider):
         finally:
             await super().close()
 
+    async def check(self) -> str | None:
+        await self._begins_nothing(self._session())
+        return f"{self.name} opens a session" + (" and takes the token" if self.account.key else "")
+
     # What is sent.
 
     def lacks(self, model: Model, job: ImageJob) -> str | None:
