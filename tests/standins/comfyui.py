@@ -4,12 +4,15 @@ A graph is checked as the server does: that the nodes are there, that each requi
 outputs of the right type, that files are installed and numbers within bounds.
 """
 
+import json
 import re
+from base64 import b64encode
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
+from hashlib import sha1
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 from PIL import Image
@@ -174,6 +177,8 @@ class ComfyUI(StandIn):
     queued: int = 0
     running: int = 0
     fails: dict[str, Any] | None = None
+    tells: list[Any] | None = None
+    """What it sends over its WebSocket; None: it has none."""
     prompts: dict[str, Prompt] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
     nodes: dict[str, tuple[dict[str, Any], list[str]]] = field(default_factory=lambda: dict(NODES))
@@ -191,6 +196,21 @@ class ComfyUI(StandIn):
             return "cancel"
         starts = {"/history/": "result", "/view": "download", "/upload/image": "upload", "/object_info/": "info"}
         return next((phase for start, phase in starts.items() if path.startswith(start)), path)
+
+    def upgrade(self, call: Call, read: IO[bytes], write: IO[bytes]) -> bool:
+        """The WebSocket, on which `tells` are sent to who has the id of a prompt."""
+        if call.path != "/ws" or self.tells is None:
+            return False
+        key = call.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = b64encode(sha1(key.encode()).digest()).decode()  # noqa: S324 - as RFC 6455 has it
+        head = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
+        write.write("\r\n".join([*head, f"Sec-WebSocket-Accept: {accept}", "", ""]).encode())
+        for message in self.tells:
+            text = message if isinstance(message, bytes) else json.dumps(message).encode()
+            write.write(bytes([0x81, 126, *len(text).to_bytes(2)]) + text)
+        write.flush()
+        read.read(1)
+        return True
 
     def answer(self, phase: str, call: Call) -> Says:
         match phase:

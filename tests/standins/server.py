@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from random import Random
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image
@@ -106,6 +106,10 @@ class StandIn:
     def answer(self, phase: str, call: Call) -> Says:
         raise NotImplementedError
 
+    def upgrade(self, call: Call, read: IO[bytes], write: IO[bytes]) -> bool:
+        """Take over the connection of a request that asks for another protocol; False where there is none."""
+        return False
+
     def order(self, phase: str, *faults: Fault) -> None:
         """Have the next requests of a phase end like this."""
         self.faults[phase].extend(faults)
@@ -164,6 +168,9 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
             call = Call(self.command, parts.path, parse_qs(parts.query), headers, body)
+            if "upgrade" in headers and stand_in.upgrade(call, self.rfile, self.wfile):
+                self.close_connection = True
+                return
             says, fault = stand_in.respond(call)
             assert says is not None
             if fault is Hangs:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from tests.integration.providers.vendors import ATTEMPT, PROMPT, assignment, fol
 from tests.standins.comfyui import ComfyUI
 from tests.standins.server import Drops, Page, Says, serving
 
-from palio.providers.base import Ambiguous, Offer, RunFailed, Unable
+from palio.providers.base import Ambiguous, Offer, Progress, RunFailed, Unable
 from palio.providers.comfyui.provider import ComfyUI as Provider
-from palio.providers.hosted import lookout
+from palio.providers.hosted import lookout, queue
 
 ANOTHER = "0193f3a1b2c4012345678900000000ff"
 DREAMSHAPER = "urn:air:sd1:checkpoint:civitai:4384@128713"
@@ -192,6 +193,57 @@ async def test_closing_can_be_canceled(comfyui: ComfyUI, monkeypatch: pytest.Mon
     closing.cancel()
     await asyncio.wait([closing])
     assert closing.cancelled()
+
+
+def told(kind: str, **data: Any) -> dict[str, Any]:
+    """A message of the server about the run."""
+    return {"type": kind, "data": {"prompt_id": PROMPT, **data}}
+
+
+async def test_progress_is_what_the_server_tells_of_itself(comfyui: ComfyUI, here: Provider):
+    # Given a server that tells of its steps, of others, and nonsense
+    comfyui.running = 1000
+    another = {"type": "progress", "data": {"prompt_id": ANOTHER, "value": 9, "max": 10}}
+    comfyui.tells = [
+        b"{",
+        {"type": "status"},
+        another,
+        told("progress", value=1, max=0),
+        told("progress", value=5, max=20),
+    ]
+    given = assignment(job(engine="z-image"))
+    handle = await here.start(given)
+
+    # When the run is followed, then that is how far it is
+    async with aclosing(here.watch(handle, given)) as events:
+        async for event in events:
+            assert isinstance(event, Progress)
+            if event.rate:
+                assert event.rate == 0.25
+                break
+
+
+@pytest.mark.parametrize("kind", ["execution_success", "execution_error", "execution_interrupted"])
+async def test_a_run_that_is_said_to_be_over_is_asked_about_at_once(
+    comfyui: ComfyUI, here: Provider, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    # Given a run that would be asked about again only in an hour
+    monkeypatch.setattr(queue, "gap", lambda *_: 3600.0)
+    comfyui.running, comfyui.tells = 1, [told(kind)]
+    given = assignment(job(engine="z-image"))
+
+    # When the server tells that it is over, then it is the history that says how it ended
+    _, made = await follow(here, await here.start(given), given)
+    assert made.data
+
+
+async def test_a_server_that_breaks_off_telling_is_asked(comfyui: ComfyUI, here: Provider):
+    comfyui.tells = [b"x" * 60_000] * 40
+    given = assignment(job(engine="z-image"))
+    _, made = await follow(here, await here.start(given), given)
+    assert made.data
+    # Which is over with the run.
+    assert not here._news
 
 
 def nodes(comfyui: ComfyUI, class_type: str) -> list[dict[str, Any]]:

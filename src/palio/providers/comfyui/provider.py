@@ -6,7 +6,8 @@ Sources: github Comfy-Org/ComfyUI v0.3.64, `server.py`, `execution.py` and `node
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from time import time
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -16,13 +17,14 @@ import msgspec
 
 from palio.contract.image.job import ImageJob
 from palio.contract.json import Json, JsonObject
-from palio.providers.base import Ambiguous, Assignment, Handle, Incapable, NotAccepted, Progress
+from palio.providers.base import Ambiguous, Assignment, Handle, Incapable, Made, NotAccepted, Progress
 from palio.providers.catalog.fitting import Fit
 from palio.providers.catalog.model import Model
 from palio.providers.comfyui.control import NODES as CONTROL_NODES
 from palio.providers.comfyui.control import PREPROCESSORS, UNION_TYPES, Control, given_inputs, hint_of
 from palio.providers.comfyui.embedding import with_embedding
 from palio.providers.comfyui.installed import Installed
+from palio.providers.comfyui.news import News, listen
 from palio.providers.comfyui.parts import LoraFile
 from palio.providers.comfyui.recipes import Plan, graph_of
 from palio.providers.hosted.account import Account
@@ -111,6 +113,7 @@ class ComfyUI(QueueProvider):
         super().__init__(account)
         self._installed: Installed | None = None
         self._lookout = Lookout(self.name, self._look)
+        self._news: dict[str, News] = {}
 
     async def open(self) -> None:
         await self._lookout.open()
@@ -173,8 +176,31 @@ class ComfyUI(QueueProvider):
     def progress(self, reply: Reply) -> Progress:
         pending = _ids(reply.items("queue_pending"))
         if reply.about not in pending:
-            return Progress(0.0)
+            return Progress(self._news[reply.about].rate if reply.about in self._news else 0.0)
         return Progress(0.0, pending.index(reply.about) + len(reply.items("queue_running")))
+
+    async def rest(self, run: Run, seconds: float) -> None:
+        await self._news[run.id].wait(seconds)
+
+    async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
+        run = self.run_in(handle)
+        news = self._news[run.id] = News(run.id)
+        headers = {self.key_header: self.key_prefix + self.account.key} if self.account.key else {}
+        listening = asyncio.create_task(listen(self.account.base_url, run.id, news, headers))
+        last: Made | None = None
+        try:
+            async with aclosing(super().watch(handle, assignment)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    if isinstance(event, Made):
+                        last = event
+                        break
+                    yield event
+        finally:
+            self._news.pop(run.id, None)
+            listening.cancel()
+            await asyncio.wait([listening])
+        if last is not None:
+            yield last
 
     def collection(self, run: Run, reply: Reply) -> Request | None:
         return Request("GET", f"history/{run.id}", about=run.id)

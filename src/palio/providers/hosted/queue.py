@@ -71,6 +71,10 @@ class QueueProvider(HostedProvider):
         """The request that stops a run; None if the vendor cannot. Usually overridden."""
         return None
 
+    async def rest(self, run: Run, seconds: float) -> None:
+        """Let so many seconds pass before a run is asked about again. Overridden where the vendor says when to ask."""
+        await asyncio.sleep(seconds)
+
     # What they have in common.
 
     async def start(self, assignment: Assignment) -> Handle:
@@ -96,7 +100,7 @@ class QueueProvider(HostedProvider):
                     break
                 yield self.progress(reply)
                 least = self._followed / self.questions_a_second
-                await asyncio.sleep(gap(time() - run.began, self.pause(reply), self._random, least))
+                await self.rest(run, gap(time() - run.began, self.pause(reply), self._random, least))
         finally:
             self._followed -= 1
         if (collection := self.collection(run, reply)) is not None:
