@@ -26,7 +26,6 @@ CHEAP = {
 """What is asked of each kind."""
 ADDRESS = "PALIO_LIVE_"
 """Then comes the kind: the variable that holds the address of a server of one's own, which needs no key."""
-"""What the variable begins with that holds the address of a server of one's own, which needs no key: its kind follows."""
 
 
 def test_every_kind_has_something_cheap():

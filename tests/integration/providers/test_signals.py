@@ -32,13 +32,9 @@ from palio.providers.hosted.signals import HTTP, Phase, Reply, row_in
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
 
-UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE, SDCPP)
-HELD_OPEN = {"a1111"}
-"""Kinds whose answer to a submission is the picture, and which are followed meanwhile; `test_a1111.py` tries them."""
-UNDER_TEST = (FAL, COMFYUI, BFL, CIVITAI, REPLICATE)
-UNDER_TEST = (FAL, COMFYUI, BFL, INVOKEAI, REPLICATE)
-HELD_OPEN = {"swarmui"}
-"""Kinds whose answer to a submission is the picture, and which have tests of their own."""
+UNDER_TEST = (FAL, COMFYUI, BFL, CIVITAI, INVOKEAI, REPLICATE, SDCPP)
+HELD_OPEN = {"a1111", "swarmui"}
+"""Kinds whose answer to a submission is the picture, and which are followed meanwhile; they have tests of their own."""
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
 PROBLEM = {"detail": "x"}

@@ -156,11 +156,11 @@ class SwarmUI(HostedProvider):
         yield Progress(0.0)
         try:
             reply = await self.submit(asked, self.account.limits.deadline)
-        except Ambiguous as error:
+        except (Ambiguous, RunFailed):
+            # What nobody waits for any longer need not be made.
             with suppress(ProviderError):
                 await self.cancel(handle)
-            # What costs nothing may simply be made again.
-            raise (RunFailed(str(error)) if self.free else error) from error
+            raise
         yield await self.made(run, self.picture(reply), self.paid(run, reply))
 
     async def cancel(self, handle: Handle) -> None:
