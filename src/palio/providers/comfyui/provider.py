@@ -180,7 +180,10 @@ class ComfyUI(QueueProvider):
         return Progress(0.0, pending.index(reply.about) + len(reply.items("queue_running")))
 
     async def rest(self, run: Run, seconds: float) -> None:
-        await self._news[run.id].wait(seconds)
+        if (news := self._news.get(run.id)) is not None:
+            await news.wait(seconds)
+        else:
+            await super().rest(run, seconds)
 
     async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
         run = self.run_in(handle)
