@@ -14,6 +14,7 @@ PROMPT = "a tin robot in the rain"
 SDXL_BASE = "urn:air:sdxl:checkpoint:civitai:101055@128078"
 CHEAP = {
     "a1111": {"engine": "comfy", "ecosystem": "sdxl", "operation": "createImage", "model": SDXL_BASE},
+    "ark": {"engine": "seedream", "version": "v3"},
     "bfl": {"engine": "flux2", "model": "klein", "operation": "createImage", "steps": 4, "cfgScale": 1},
     "civitai": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "comfyui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},

@@ -8,6 +8,7 @@ import msgspec
 
 from palio.errors import SetupError
 from palio.providers.a1111.provider import WebUI
+from palio.providers.ark import Ark
 from palio.providers.base import Provider
 from palio.providers.bfl import BlackForestLabs
 from palio.providers.catalog.fitting import short_name
@@ -37,6 +38,7 @@ NO_WEIGHTS = NoWeights()
 VENDORS: Mapping[str, type[HostedProvider]] = {
     vendor.kind: vendor
     for vendor in (
+        Ark,
         BlackForestLabs,
         Civitai,
         ComfyUI,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests.integration.providers.ark import ARK
 from tests.integration.providers.bfl import BFL
 from tests.integration.providers.civitai import CIVITAI
 from tests.integration.providers.civitai import failed as failed_workflow
@@ -13,7 +14,8 @@ from tests.integration.providers.invokeai import INVOKEAI
 from tests.integration.providers.replicate import REPLICATE, failed
 from tests.integration.providers.sdcpp import SDCPP
 from tests.integration.providers.sdcpp import told as told_of_a_job
-from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignment, follow, provider, run
+from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignment, follow, in_haste, provider, run
+from tests.standins.ark import picture_error
 from tests.standins.server import KEY, Drips, Drops, Hangs, Page, Says, StandIn, Truncates, serving
 
 from palio.providers.base import (
@@ -35,6 +37,9 @@ from palio.providers.wire import Answer
 UNDER_TEST = (FAL, COMFYUI, BFL, CIVITAI, INVOKEAI, REPLICATE, SDCPP)
 HELD_OPEN = {"a1111", "swarmui"}
 """Kinds whose answer to a submission is the picture, and which are followed meanwhile; they have tests of their own."""
+UNDER_TEST = (FAL, COMFYUI, ARK, BFL, CIVITAI, REPLICATE, SDCPP)
+HELD_OPEN = {"a1111"}
+"""Kinds whose answer to a submission is the picture, and which are followed meanwhile; `test_a1111.py` tries them."""
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
 PROBLEM = {"detail": "x"}
@@ -165,7 +170,9 @@ async def test_a_submission_without_a_whole_answer_is_ambiguous_and_sent_once(
     vendor: Vendor, stand_in: StandIn, fault, timeout: float, monkeypatch: pytest.MonkeyPatch
 ):
     stand_in.order("submit", fault)
-    made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "timeout": timeout})
+    made = provider(
+        stand_in, vendor.kind, monkeypatch, **{**vendor.table, **in_haste(vendor.kind, monkeypatch, timeout)}
+    )
     with pytest.raises(RunFailed if vendor.repeats else Ambiguous):
         await made.start(assignment(vendor.job))
     await made.close()
@@ -198,9 +205,12 @@ async def test_trouble_on_the_way_costs_no_run(
 async def test_a_run_of_which_nothing_is_heard_is_given_up(
     vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ):
-    stand_in.order("poll", *[Page()] * 100)
+    phase, said = (
+        ("poll", "nobody could tell") if vendor.answers_with == "run" else ("download", "cannot be downloaded")
+    )
+    stand_in.order(phase, *[Page()] * 100)
     made = provider(stand_in, vendor.kind, monkeypatch, **{**vendor.table, "patience": 0.5})
-    with pytest.raises(RunFailed if made.free else Ambiguous, match="nobody could tell"):
+    with pytest.raises(RunFailed if made.free else Ambiguous, match=said):
         await run(made, vendor.job)
     await made.close()
     assert len(stand_in.started) == 1
@@ -254,6 +264,7 @@ async def test_the_handle_and_the_errors_do_not_show_the_key(
         (FAL, "result", Says(500, {"detail": SECRET})),
         (COMFYUI, "submit", Says(400, {"error": {}, "node_errors": {"1": {"errors": [{"details": SECRET}]}}})),
         (COMFYUI, "result", history(["execution_error", {"node_type": "x", "exception_message": SECRET}])),
+        (ARK, "submit", picture_error("InternalServiceError", SECRET)),
         (BFL, "poll", Says(500, {"detail": SECRET})),
         (CIVITAI, "submit", Says(403, SECRET)),
         (CIVITAI, "poll", failed_workflow(SECRET)),
@@ -294,6 +305,6 @@ async def test_a_run_can_be_canceled_twice_and_after_its_end(
         if vendor.can_be_canceled:
             await made.cancel(handle)
         else:
-            with pytest.raises(ProviderError, match="cannot stop a run"):
+            with pytest.raises(ProviderError, match=r"cannot stop a run|had made the picture"):
                 await made.cancel(handle)
     await made.close()

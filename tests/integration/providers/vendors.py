@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from tests.standins.server import KEY, Says, StandIn, png
@@ -14,7 +14,8 @@ from palio.contract.image.variants import find_variant
 from palio.providers.base import Assignment, Handle, Made, Progress, Provider, ProviderError
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.hosted.signals import Phase
-from palio.providers.registry import configured
+from palio.providers.hosted.synchronous import SynchronousProvider
+from palio.providers.registry import VENDORS, configured
 from palio.settings import Settings
 
 ATTEMPT = "0193f3a1b2c40123456789abcdef0123"
@@ -58,6 +59,13 @@ def assignment(job: ImageJob, attempt_id: str = ATTEMPT) -> Assignment:
     return Assignment(attempt_id, job, load)
 
 
+def in_haste(kind: str, monkeypatch: pytest.MonkeyPatch, seconds: float) -> dict[str, Any]:
+    """What to configure so that no answer of a vendor is waited for any longer."""
+    if issubclass(VENDORS[kind], SynchronousProvider):
+        monkeypatch.setattr(VENDORS[kind], "answer_seconds", seconds)
+    return {"timeout": seconds}
+
+
 async def follow(provider: Provider, handle: Handle, given: Assignment) -> tuple[list[Progress], Made]:
     """What a run says on its way, and what it ends with."""
     seen: list[Progress] = []
@@ -98,6 +106,8 @@ class Vendor:
     can_be_canceled: bool = True
     repeats: bool = False
     """Whether a run whose fate is not known costs nothing and cannot be found, so that it is begun again."""
+    answers_with: Literal["run", "address", "picture"] = "run"
+    """What a submission is answered with: a run to be followed, where the picture is, or the picture."""
     table: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
