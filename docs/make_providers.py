@@ -137,6 +137,8 @@ def sizes(model: Model) -> str:
     if model.size is None:
         return "the source's"
     size = model.size
+    if size.only:
+        return f"{len(size.only)} sizes"
     multiple = f", /{size.multiple}" if size.multiple > 1 else ""
     rounded = ", rounded" if size.rounds else ""
     scaled = ", scaled" if size.scales else ""

@@ -18,6 +18,7 @@ CHEAP = {
     "bfl": {"engine": "flux2", "model": "klein", "operation": "createImage", "steps": 4, "cfgScale": 1},
     "civitai": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "comfyui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
+    "dashscope": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "fal": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "invokeai": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "replicate": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},

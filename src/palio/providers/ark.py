@@ -14,6 +14,7 @@ from typing import ClassVar
 from palio.providers.hosted.orders import Order, Request
 from palio.providers.hosted.signals import SUCCESS, Meaning, Reply, Signal, Test, has
 from palio.providers.hosted.synchronous import SynchronousProvider
+from palio.providers.wire import MAX_ANSWER_BYTES
 
 _PICTURE = ("data", 0)
 
@@ -31,6 +32,7 @@ class Ark(SynchronousProvider):
     base_url: ClassVar[str] = "https://ark.ap-southeast.bytepluses.com/api/v3"
     key_variable: ClassVar[str | None] = "ARK_API_KEY"
     answer_seconds: ClassVar[float] = 300.0
+    max_answer_bytes: ClassVar[int] = MAX_ANSWER_BYTES
     signals: ClassVar[Sequence[Signal]] = (
         Signal("picture", Meaning.done, SUCCESS, has(*_PICTURE, "url")),
         Signal("moderated", Meaning.refused, range(200, 500), _code("SensitiveContent|RiskDetection|PolicyViolation")),

@@ -15,6 +15,7 @@ from palio.providers.catalog.fitting import short_name
 from palio.providers.catalog.reading import read_catalog
 from palio.providers.civitai.provider import Civitai
 from palio.providers.comfyui.provider import ComfyUI
+from palio.providers.dashscope import DashScope
 from palio.providers.fal import Fal
 from palio.providers.hosted.account import Account, Fetch
 from palio.providers.hosted.provider import HostedProvider
@@ -42,6 +43,7 @@ VENDORS: Mapping[str, type[HostedProvider]] = {
         BlackForestLabs,
         Civitai,
         ComfyUI,
+        DashScope,
         Fal,
         InvokeAI,
         Replicate,

@@ -9,6 +9,7 @@ from tests.integration.providers.bfl import BFL
 from tests.integration.providers.civitai import CIVITAI
 from tests.integration.providers.civitai import failed as failed_workflow
 from tests.integration.providers.comfyui import COMFYUI, history
+from tests.integration.providers.dashscope import DASHSCOPE, task
 from tests.integration.providers.fal import FAL
 from tests.integration.providers.invokeai import INVOKEAI
 from tests.integration.providers.replicate import REPLICATE, failed
@@ -18,6 +19,7 @@ from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignme
 from tests.standins.ark import picture_error
 from tests.standins.server import KEY, Drips, Drops, Hangs, Page, Says, StandIn, Truncates, serving
 
+from palio.contract.image.job import ImageJob
 from palio.providers.base import (
     Ambiguous,
     Incapable,
@@ -30,6 +32,7 @@ from palio.providers.base import (
     Unfunded,
 )
 from palio.providers.hosted.downloads import TIMES_GONE
+from palio.providers.hosted.provider import HostedProvider
 from palio.providers.hosted.signals import HTTP, Phase, Reply, row_in
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
@@ -38,6 +41,7 @@ UNDER_TEST = (FAL, COMFYUI, BFL, CIVITAI, INVOKEAI, REPLICATE, SDCPP)
 HELD_OPEN = {"a1111", "swarmui"}
 """Kinds whose answer to a submission is the picture, and which are followed meanwhile; they have tests of their own."""
 UNDER_TEST = (FAL, COMFYUI, ARK, BFL, CIVITAI, REPLICATE, SDCPP)
+UNDER_TEST = (FAL, COMFYUI, ARK, BFL, CIVITAI, DASHSCOPE, REPLICATE, SDCPP)
 HELD_OPEN = {"a1111"}
 """Kinds whose answer to a submission is the picture, and which are followed meanwhile; `test_a1111.py` tries them."""
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
@@ -98,15 +102,27 @@ def row_of(vendor: Vendor, sample: Sample) -> str:
     return row_in(VENDORS[vendor.kind].signals, sample.phase, reply).name
 
 
-async def outcome(vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> type[ProviderError] | None:
-    """What a job at a vendor ends with; None is an image."""
+async def outcome(
+    vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, sample: Sample | None = None
+) -> type[ProviderError] | None:
+    """What a job at a vendor ends with, that of a sample if it has one; None is an image."""
     made = provider(stand_in, vendor.kind, monkeypatch, **vendor.table)
     try:
-        await run(made, vendor.job)
+        await run(made, (sample and sample.job) or vendor.job)
     except ProviderError as error:
         return type(error)
     finally:
         await made.close()
+    return None
+
+
+async def canceled(made: HostedProvider, job: ImageJob) -> type[ProviderError] | None:
+    """What canceling a run that was just begun ends with; None is well."""
+    handle = await made.start(assignment(job))
+    try:
+        await made.cancel(handle)
+    except ProviderError as error:
+        return type(error)
     return None
 
 
@@ -136,11 +152,10 @@ async def test_a_row_leads_where_its_meaning_does(vendor: Vendor, sample: Sample
         # When a job is run there, or a run of one canceled
         if sample.phase is Phase.cancel:
             here = provider(made, vendor.kind, monkeypatch, **vendor.table)
-            await here.cancel(await here.start(assignment(vendor.job)))
+            ended = await canceled(here, vendor.job)
             await here.close()
-            ended = None
         else:
-            ended = await outcome(vendor, made, monkeypatch)
+            ended = await outcome(vendor, made, monkeypatch, sample)
 
         # Then the row is the one that is meant, and the end the one that follows
         assert row_of(vendor, sample) == sample.row
@@ -268,6 +283,7 @@ async def test_the_handle_and_the_errors_do_not_show_the_key(
         (BFL, "poll", Says(500, {"detail": SECRET})),
         (CIVITAI, "submit", Says(403, SECRET)),
         (CIVITAI, "poll", failed_workflow(SECRET)),
+        (DASHSCOPE, "poll", task("FAILED", code="InternalError", message=SECRET)),
         (REPLICATE, "poll", failed(SECRET)),
         (REPLICATE, "poll", Says(404, {"detail": SECRET})),
         (SDCPP, "poll", told_of_a_job("failed", error={"code": "generation_failed", "message": SECRET})),
@@ -305,6 +321,6 @@ async def test_a_run_can_be_canceled_twice_and_after_its_end(
         if vendor.can_be_canceled:
             await made.cancel(handle)
         else:
-            with pytest.raises(ProviderError, match=r"cannot stop a run|had made the picture"):
+            with pytest.raises(ProviderError, match=r"cannot stop a run|had made the picture|UnsupportedOperation"):
                 await made.cancel(handle)
     await made.close()

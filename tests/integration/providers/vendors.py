@@ -91,6 +91,8 @@ class Sample:
     phase: Phase
     says: Says
     ends: type[ProviderError] | None = None
+    job: ImageJob | None = None
+    """Another job than the vendor's."""
 
 
 @dataclass(frozen=True)

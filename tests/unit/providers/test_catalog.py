@@ -49,6 +49,11 @@ def test_prices_are_dated_and_possible(vendor: str):
         ({"size": {"most": 256}}, {}, "makes sides of 1 to 256 pixels, not 512"),
         ({"size": {"multiple": 32}}, {"width": 520}, "multiples of 32 pixels, not 520"),
         ({"size": {"least_pixels": 400_000}}, {}, "makes images of 400000 to"),
+        (
+            {"size": {"only": [[1664, 928], [928, 1664]]}},
+            {},
+            "makes images of 1664 x 928, 928 x 1664 only, not 512 x 512",
+        ),
         ({"aspect": {"field": "a", "known": ["16:9"]}}, {"aspect": "1:1"}, "makes no images of 1:1, only 16:9"),
         ({"aspect": {"field": "a", "known": ["1:1"]}}, {}, "makes no images of 512:512"),
         ({}, {"negative_prompt": "rust"}, "takes no negative prompt"),
@@ -83,6 +88,7 @@ def test_what_a_model_cannot_do_as_asked_is_a_reason(members: dict[str, Any], wa
         ({"always": {"sampler": ["euler"]}}, {"sampler": "euler"}),
         ({}, {"options": {"promptExtend": False}}),
         ({"chosen_by": {"version": ["2"]}}, {"options": {"version": "2"}}),
+        ({"size": {"only": [[1664, 928], [512, 512]]}}, {}),
         ({"aspect": {"field": "a", "known": ["1:1"]}}, {"width": 1024, "height": 1024}),
     ],
 )

@@ -86,6 +86,9 @@ def _shape_reasons(model: Model, job: ImageJob) -> Iterator[str]:
 
 
 def _size_reasons(size: Size, job: ImageJob) -> Iterator[str]:
+    if size.only and (job.width, job.height) not in size.only:
+        known = ", ".join(f"{width} x {height}" for width, height in size.only)
+        yield f"makes images of {known} only, not {job.width} x {job.height}"
     for side in (job.width, job.height):
         if not size.least <= side <= size.most:
             yield f"makes sides of {size.least} to {size.most} pixels, not {side}"

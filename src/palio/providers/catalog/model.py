@@ -52,10 +52,11 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Size(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The sizes that a model makes, in pixels.
 
-    `least` and `most` are for a side, `least_pixels` and `most_pixels` for the whole. Where the vendor brings other
-    sizes to one that it makes, it `rounds` sides to a multiple of `multiple`, or `scales` the whole into its bounds;
-    the offer says to what. Where it does not, other sizes are declined. Sent as an object in `field`, or as text with
-    `between` between the two numbers, or as `width` and `height` where there is no field; `extra` is sent along.
+    `least` and `most` are for a side, `least_pixels` and `most_pixels` for the whole; `only` are all sizes, as width
+    and height, where there are a few. Where the vendor brings other sizes to one that it makes, it `rounds` sides to a
+    multiple of `multiple`, or `scales` the whole into its bounds; the offer says to what. Where it does not, other
+    sizes are declined. Sent as an object in `field`, or as text with `between` between the two numbers, or as `width`
+    and `height` where there is no field; `extra` is sent along.
     """
 
     field: str | None = None
@@ -67,6 +68,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     scales: bool = False
     least_pixels: int = 1
     most_pixels: int = 16_384 * 16_384
+    only: tuple[tuple[int, int], ...] = ()
     extra: dict[str, Scalar] = {}
 
 
@@ -187,7 +189,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ignores: tuple[str, ...] = ()
     extra: dict[str, Scalar] = {}
     recipe: str = ""
-    """How its graph is built, at a server of one's own."""
+    """Which of several ways it is run in: how its graph is built, or which of a vendor's endpoints takes it."""
     files: dict[str, str] = {}
     """The files it is made of there, by what they are: `checkpoint`, `unet`, `clip`, `vae` ..."""
     blacks_out: bool = False
