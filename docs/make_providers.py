@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from palio.contract.image.job import Operation
-from palio.providers.catalog.model import Model, Number, Price, Unit
+from palio.providers.catalog.model import MEGAPIXEL, Model, Number, Price, Size, Unit
 from palio.providers.catalog.reading import Catalog, read_catalog
 from palio.providers.registry import VENDORS
 
@@ -25,6 +25,7 @@ FAMILIES = {
     "qwen": "Qwen-Image",
     "seedream": "Seedream",
     "grok": "Grok Imagine",
+    "gemini": "Gemini image",
 }
 VERBS = {Operation.create: "create", Operation.edit: "edit", Operation.variant: "vary"}
 UNITS = {Unit.image: "", Unit.megapixel: "/MP", Unit.step: "/step"}
@@ -142,7 +143,11 @@ def sizes(model: Model) -> str:
     multiple = f", /{size.multiple}" if size.multiple > 1 else ""
     rounded = ", rounded" if size.rounds else ""
     scaled = ", scaled" if size.scales else ""
-    return f"{size.least}-{size.most}{multiple}{rounded}{scaled}"
+    sides = f"{size.least}-{size.most}"
+    if size.most == Size().most:
+        # Only the whole is bounded.
+        sides = f"{size.least_pixels / MEGAPIXEL:.2g}-{size.most_pixels / MEGAPIXEL:.2g} MP"
+    return f"{sides}{multiple}{rounded}{scaled}"
 
 
 def bounds(model: Model, name: str, number: Number | None) -> str:

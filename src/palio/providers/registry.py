@@ -17,6 +17,7 @@ from palio.providers.civitai.provider import Civitai
 from palio.providers.comfyui.provider import ComfyUI
 from palio.providers.dashscope import DashScope
 from palio.providers.fal import Fal
+from palio.providers.google import Google
 from palio.providers.hosted.account import Account, Fetch
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
@@ -45,6 +46,7 @@ VENDORS: Mapping[str, type[HostedProvider]] = {
         ComfyUI,
         DashScope,
         Fal,
+        Google,
         InvokeAI,
         Replicate,
         StableDiffusionCpp,

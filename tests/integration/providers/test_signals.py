@@ -12,11 +12,13 @@ from tests.integration.providers.comfyui import COMFYUI, history
 from tests.integration.providers.dashscope import DASHSCOPE, task
 from tests.integration.providers.fal import FAL
 from tests.integration.providers.invokeai import INVOKEAI
+from tests.integration.providers.google import GOOGLE
 from tests.integration.providers.replicate import REPLICATE, failed
 from tests.integration.providers.sdcpp import SDCPP
 from tests.integration.providers.sdcpp import told as told_of_a_job
 from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignment, follow, in_haste, provider, run
 from tests.standins.ark import picture_error
+from tests.standins.google import candidate
 from tests.standins.server import KEY, Drips, Drops, Hangs, Page, Says, StandIn, Truncates, serving
 
 from palio.contract.image.job import ImageJob
@@ -42,8 +44,11 @@ HELD_OPEN = {"a1111", "swarmui"}
 """Kinds whose answer to a submission is the picture, and which are followed meanwhile; they have tests of their own."""
 UNDER_TEST = (FAL, COMFYUI, ARK, BFL, CIVITAI, REPLICATE, SDCPP)
 UNDER_TEST = (FAL, COMFYUI, ARK, BFL, CIVITAI, DASHSCOPE, REPLICATE, SDCPP)
+UNDER_TEST = (FAL, COMFYUI, ARK, BFL, CIVITAI, DASHSCOPE, GOOGLE, REPLICATE, SDCPP)
 HELD_OPEN = {"a1111"}
 """Kinds whose answer to a submission is the picture, and which are followed meanwhile; `test_a1111.py` tries them."""
+FOLLOWED = [vendor for vendor in UNDER_TEST if vendor.answers_with != "picture"]
+"""Those whose runs go on after the answer to a submission, if only until the picture is here."""
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
 PROBLEM = {"detail": "x"}
@@ -195,6 +200,7 @@ async def test_a_submission_without_a_whole_answer_is_ambiguous_and_sent_once(
     assert len(stand_in.started) == 1
 
 
+@pytest.mark.parametrize("vendor", FOLLOWED, ids=str)
 @pytest.mark.parametrize("phase", ["poll", "result", "download"])
 @pytest.mark.parametrize("fault", [Hangs, Drops, Truncates, Drips(), Page(), Page(503)], ids=str)
 async def test_trouble_on_the_way_costs_no_run(
@@ -217,6 +223,7 @@ async def test_trouble_on_the_way_costs_no_run(
     assert len(stand_in.started) == 1
 
 
+@pytest.mark.parametrize("vendor", FOLLOWED, ids=str)
 async def test_a_run_of_which_nothing_is_heard_is_given_up(
     vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ):
@@ -241,6 +248,7 @@ async def test_a_run_that_is_said_to_be_gone_only_once_is_not(
         assert len(made.started) == 1
 
 
+@pytest.mark.parametrize("vendor", FOLLOWED, ids=str)
 async def test_a_run_can_be_followed_by_another_process(
     vendor: Vendor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ):
@@ -284,6 +292,7 @@ async def test_the_handle_and_the_errors_do_not_show_the_key(
         (CIVITAI, "submit", Says(403, SECRET)),
         (CIVITAI, "poll", failed_workflow(SECRET)),
         (DASHSCOPE, "poll", task("FAILED", code="InternalError", message=SECRET)),
+        (GOOGLE, "submit", candidate("NO_IMAGE", message=SECRET)),
         (REPLICATE, "poll", failed(SECRET)),
         (REPLICATE, "poll", Says(404, {"detail": SECRET})),
         (SDCPP, "poll", told_of_a_job("failed", error={"code": "generation_failed", "message": SECRET})),
