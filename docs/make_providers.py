@@ -25,8 +25,9 @@ FAMILIES = {
     "qwen": "Qwen-Image",
     "seedream": "Seedream",
     "grok": "Grok Imagine",
-    "gemini": "Gemini image",
 }
+UNNAMED = {"gemini": "Gemini image"}
+"""Families that no job names."""
 VERBS = {Operation.create: "create", Operation.edit: "edit", Operation.variant: "vary"}
 UNITS = {Unit.image: "", Unit.megapixel: "/MP", Unit.step: "/step"}
 
@@ -63,11 +64,12 @@ def summary(catalogs: Mapping[str, Catalog]) -> Iterator[str]:
 
 def tables(catalogs: Mapping[str, Catalog]) -> Iterator[str]:
     """Who serves which family from what price, and then every model of each family."""
-    yield f"| provider | {' | '.join(f'[{title}](#{anchor(title)})' for title in FAMILIES.values())} |"
-    yield "|---" * (len(FAMILIES) + 1) + "|"
+    families = FAMILIES | UNNAMED
+    yield f"| provider | {' | '.join(f'[{title}](#{anchor(title)})' for title in families.values())} |"
+    yield "|---" * (len(families) + 1) + "|"
     for kind, catalog in catalogs.items():
-        yield f"| {kind} | {' | '.join(cheapest(models_of(catalog, family)) for family in FAMILIES)} |"
-    for family, title in FAMILIES.items():
+        yield f"| {kind} | {' | '.join(cheapest(models_of(catalog, family)) for family in families)} |"
+    for family, title in families.items():
         yield from ("", f"### {title}", "")
         yield "| provider | model | for | does | price | sizes | seed | negative | steps | guidance | LoRAs | images |"
         yield "|---" * 12 + "|"

@@ -33,7 +33,9 @@ class Ark(StandIn):
     """The endpoint that makes pictures, and where they are downloaded from."""
 
     def phase(self, call: Call) -> str:
-        return "download" if call.path.startswith("/content/") else "submit"
+        if call.path.startswith("/content/"):
+            return "download"
+        return "enquiry" if call.path == "/models" else "submit"
 
     def answer(self, phase: str, call: Call) -> Says:
         if phase == "download":
@@ -41,6 +43,8 @@ class Ark(StandIn):
             return Says(200, png(width, height), {"Content-Type": "image/png"})
         if call.headers.get("authorization") != f"Bearer {KEY}":
             return error(401, "AuthenticationError", "The API key in the request is missing or invalid.")
+        if phase == "enquiry":
+            return Says(200, {"object": "list", "data": [{"id": id_, "object": "model"} for id_ in MODELS]})
         if call.path != "/images/generations":
             return error(404, "NotFound", "There is nothing here.")
         # Its own client sends null for whatever it was not given.

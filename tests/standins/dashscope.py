@@ -58,6 +58,8 @@ class DashScope(StandIn):
     def phase(self, call: Call) -> str:
         if call.path.startswith("/results/"):
             return "download"
+        if call.path.rstrip("/") == "/tasks":
+            return "enquiry"
         if call.path.startswith("/tasks/"):
             return "cancel" if call.path.endswith("/cancel") else "poll"
         return "submit"
@@ -69,6 +71,9 @@ class DashScope(StandIn):
             return Says(200, png(int(sides[1]), int(sides[2])), {"Content-Type": "image/png"})
         if call.headers.get("authorization") != f"Bearer {KEY}":
             return error(401, "InvalidApiKey", "Invalid API-key provided.")
+        if phase == "enquiry":
+            listed = [{"task_id": id_, "model_name": "qwen-image-plus"} for id_ in self.tasks]
+            return Says(200, {"request_id": "r", "data": listed, "total": len(listed), "page_no": 1, "page_size": 10})
         if phase == "submit":
             return self._submit(call)
         task = self.tasks.get(call.path.split("/")[2])

@@ -34,11 +34,13 @@ class Google(StandIn):
     """The one endpoint."""
 
     def phase(self, call: Call) -> str:
-        return "submit"
+        return "submit" if call.method == "POST" else "enquiry"
 
     def answer(self, phase: str, call: Call) -> Says:
         if call.headers.get("x-goog-api-key") != KEY:
             return key_error()
+        if phase == "enquiry":
+            return Says(200, {"models": [{"name": f"models/{model}"} for model in MODELS]})
         model, _, method = re.sub("^(/v1)?/models/", "", call.path).partition(":")
         if model not in MODELS or method != "generateContent":
             return error(404, "NOT_FOUND", f"models/{model} is not found for API version v1beta.")

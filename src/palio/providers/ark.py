@@ -31,6 +31,7 @@ class Ark(SynchronousProvider):
     kind: ClassVar[str] = "ark"
     base_url: ClassVar[str] = "https://ark.ap-southeast.bytepluses.com/api/v3"
     key_variable: ClassVar[str | None] = "ARK_API_KEY"
+    enquiry: ClassVar[str | None] = "models"
     answer_seconds: ClassVar[float] = 300.0
     max_answer_bytes: ClassVar[int] = MAX_ANSWER_BYTES
     signals: ClassVar[Sequence[Signal]] = (

@@ -62,7 +62,10 @@ class DashScope(QueueProvider, SynchronousProvider):
     kind: ClassVar[str] = "dashscope"
     base_url: ClassVar[str] = "https://dashscope-intl.aliyuncs.com/api/v1"
     key_variable: ClassVar[str | None] = "DASHSCOPE_API_KEY"
+    enquiry: ClassVar[str | None] = "tasks/?page_size=1"
     answer_seconds: ClassVar[float] = 300.0
+    # It takes 20 requests a second about all tasks of an account.
+    questions_a_second: ClassVar[float] = 15.0
     max_answer_bytes: ClassVar[int] = MAX_ANSWER_BYTES
     signals: ClassVar[Sequence[Signal]] = (
         Signal("task_id", Meaning.accepted, SUCCESS, has("output", "task_id"), {Phase.submit}),
@@ -119,7 +122,8 @@ class DashScope(QueueProvider, SynchronousProvider):
         return Request("POST", "services/aigc/multimodal-generation/generation", body)
 
     def run_of(self, reply: Reply, order: Order) -> Run | None:
-        return Run(reply.text("output", "task_id"), order.model.id, time())
+        id_ = reply.text("output", "task_id")
+        return Run(id_, order.model.id, time()) if id_ else None
 
     def question(self, run: Run) -> Request:
         return Request("GET", f"tasks/{run.id}")

@@ -15,7 +15,7 @@ from palio.providers.hosted.signals import SUCCESS, Meaning, Reply, Signal, Test
 from palio.providers.hosted.synchronous import SynchronousProvider
 from palio.providers.wire import MAX_RETRY_AFTER
 
-MODERATED = r"SAFETY|PROHIBITED_CONTENT|RECITATION|^(BLOCKLIST|SPII|ESCALATION|MODEL_ARMOR)$"
+_MODERATED = r"SAFETY|PROHIBITED_CONTENT|RECITATION|^(BLOCKLIST|SPII|ESCALATION|MODEL_ARMOR)$"
 
 _FINISH = ("candidates", 0, "finishReason")
 _DELAY = re.compile(r"(\d{1,9}(\.\d{1,9})?)s")
@@ -32,12 +32,13 @@ class Google(SynchronousProvider):
     kind: ClassVar[str] = "google"
     base_url: ClassVar[str] = "https://generativelanguage.googleapis.com/v1beta"
     key_variable: ClassVar[str | None] = "GEMINI_API_KEY"
+    enquiry: ClassVar[str | None] = "models?pageSize=1"
     key_header: ClassVar[str] = "x-goog-api-key"
     key_prefix: ClassVar[str] = ""
     signals: ClassVar[Sequence[Signal]] = (
-        Signal("picture", Meaning.done, SUCCESS, lambda reply: bool(_pictures(reply))),
+        Signal("picture", Meaning.done, SUCCESS, lambda reply: next(_pictures(reply), None) is not None),
         Signal("prompt blocked", Meaning.refused, SUCCESS, has("promptFeedback", "blockReason")),
-        Signal("picture blocked", Meaning.refused, SUCCESS, matches(MODERATED, *_FINISH)),
+        Signal("picture blocked", Meaning.refused, SUCCESS, matches(_MODERATED, *_FINISH)),
         Signal("account limited", Meaning.key_refused, SUCCESS, says("PUP_LIMITED_DISABLED", *_FINISH)),
         Signal("no picture", Meaning.failed, SUCCESS, has(*_FINISH)),
         Signal("API_KEY_INVALID", Meaning.key_refused, {400}, _reason("API_KEY_INVALID")),
@@ -61,7 +62,7 @@ class Google(SynchronousProvider):
         return Request("POST", f"models/{order.model.id}:generateContent", body)
 
     def pictures(self, reply: Reply) -> Sequence[str]:
-        return _pictures(reply)
+        return [f"data:{picture.get('mimeType')};base64,{picture.get('data')}" for picture in _pictures(reply)]
 
     def pause(self, reply: Reply) -> float | None:
         delays = (_DELAY.fullmatch(str(detail.get("retryDelay"))) for detail in _details(reply))
@@ -74,13 +75,12 @@ class Google(SynchronousProvider):
         return f"{self.name}: {self.wire.clean(why)}" if why else super().told(reply)
 
 
-def _pictures(reply: Reply) -> list[str]:
-    """The pictures of an answer as data URLs, without those that the model made while it thought."""
-    return [
-        f"data:{inline.get('mimeType')};base64,{inline.get('data')}"
-        for part in _objects(reply.items("candidates", 0, "content", "parts"))
-        if isinstance(inline := part.get("inlineData"), dict) and inline.get("data") and not part.get("thought")
-    ]
+def _pictures(reply: Reply) -> Iterator[JsonObject]:
+    """The pictures of an answer, each with its data in Base64, without those that the model made while it thought."""
+    for part in _objects(reply.items("candidates", 0, "content", "parts")):
+        inline = part.get("inlineData")
+        if isinstance(inline, dict) and inline.get("data") and not part.get("thought"):
+            yield inline
 
 
 def _part(url: str) -> JsonObject:

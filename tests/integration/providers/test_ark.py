@@ -8,7 +8,7 @@ from tests.integration.providers.vendors import assignment, job, provider, run
 from tests.standins.ark import Ark, picture_error
 from tests.standins.server import Says, serving
 
-from palio.providers.base import Refused
+from palio.providers.base import KeyRefused, Refused
 
 
 @pytest.fixture
@@ -70,3 +70,15 @@ async def test_in_china_a_model_has_another_id(ark: Ark, monkeypatch: pytest.Mon
     await run(here, ARK.job)
     await here.close()
     assert [call.json["model"] for call in ark.called("submit")] == ["doubao-seedream-4-0-250828"]
+
+
+async def test_the_key_can_be_tried_without_cost(ark: Ark, monkeypatch: pytest.MonkeyPatch):
+    here = provider(ark, "ark", monkeypatch)
+    assert await here.check() == "here answers and takes the key"
+    await here.close()
+    assert ark.started == []
+
+    stranger = provider(ark, "ark", monkeypatch, key="another")
+    with pytest.raises(KeyRefused):
+        await stranger.check()
+    await stranger.close()

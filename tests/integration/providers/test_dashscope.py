@@ -9,7 +9,7 @@ from tests.integration.providers.vendors import assignment, follow, in_haste, jo
 from tests.standins.dashscope import CALLS, TASKS, DashScope
 from tests.standins.server import Drops, Hangs, Truncates, serving
 
-from palio.providers.base import Ambiguous, Incapable, ProviderError, Refused, RunFailed, Unable
+from palio.providers.base import Ambiguous, Incapable, KeyRefused, ProviderError, Refused, RunFailed, Unable
 
 
 @pytest.fixture
@@ -140,3 +140,15 @@ async def test_what_moderation_says_of_a_task_is_told(dashscope: DashScope, monk
     with pytest.raises(Refused, match=f"^here: {MODERATED}"):
         await run(here, DASHSCOPE.job)
     await here.close()
+
+
+async def test_the_key_can_be_tried_without_cost(dashscope: DashScope, monkeypatch: pytest.MonkeyPatch):
+    here = provider(dashscope, "dashscope", monkeypatch)
+    assert await here.check() == "here answers and takes the key"
+    await here.close()
+    assert dashscope.started == []
+
+    stranger = provider(dashscope, "dashscope", monkeypatch, key="another")
+    with pytest.raises(KeyRefused):
+        await stranger.check()
+    await stranger.close()

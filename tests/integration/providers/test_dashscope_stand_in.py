@@ -34,6 +34,7 @@ def test_it_makes_a_picture_and_says_where_it_is(stand_in: DashScope):
 def test_it_takes_a_task_to_its_picture(stand_in: DashScope):
     submitted = dashscope.ImageSynthesis.async_call(**PLUS)
     assert submitted.output.task_status == "PENDING"
+    assert dashscope.ImageSynthesis.list(api_key=KEY).output["total"] == 1
     made = dashscope.ImageSynthesis.wait(submitted, api_key=KEY)
     assert made.output.task_status == "SUCCEEDED"
     assert made.output.results[0].url.startswith(f"{stand_in.url}/results/")

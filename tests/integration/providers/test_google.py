@@ -12,7 +12,7 @@ from tests.standins.google import Google, candidate, error
 from tests.standins.server import serving
 
 from palio.contract.image.job import Operation
-from palio.providers.base import Ambiguous, RateLimited, Refused, RunFailed, Unable
+from palio.providers.base import Ambiguous, KeyRefused, RateLimited, Refused, RunFailed, Unable
 
 
 @pytest.fixture
@@ -99,3 +99,15 @@ async def test_it_is_offered_jobs_that_name_its_models_and_those_of_an_operators
     await changed.close()
     assert getattr(offer, "model", None) == "gemini-3.1-flash-lite-image"
     assert google.started[0]["model"] == "gemini-3.1-flash-lite-image"
+
+
+async def test_the_key_can_be_tried_without_cost(google: Google, monkeypatch: pytest.MonkeyPatch):
+    here = provider(google, "google", monkeypatch)
+    assert await here.check() == "here answers and takes the key"
+    await here.close()
+    assert google.started == []
+
+    stranger = provider(google, "google", monkeypatch, key="another")
+    with pytest.raises(KeyRefused):
+        await stranger.check()
+    await stranger.close()

@@ -42,6 +42,10 @@ def test_it_answers_with_the_picture(google: Google, client: genai.Client):
     assert len(google.started) == 1
 
 
+def test_it_lists_its_models(client: genai.Client):
+    assert f"models/{MODEL}" in [model.name for model in client.models.list()]
+
+
 def test_it_is_shown_pictures(google: Google, client: genai.Client):
     shown = types.Part.from_bytes(data=png(), mime_type="image/png")
     assert client.models.generate_content(model=MODEL, contents=["a kite", shown], config=CONFIG).parts

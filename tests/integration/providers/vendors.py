@@ -31,9 +31,11 @@ def job(**friendly: Any) -> ImageJob:
     return variant.model_validate(input_).jobs()[0]
 
 
-def provider(stand_in: StandIn, kind: str, monkeypatch: pytest.MonkeyPatch, **table: Any) -> HostedProvider:
+def provider(
+    stand_in: StandIn, kind: str, monkeypatch: pytest.MonkeyPatch, key: str = KEY, **table: Any
+) -> HostedProvider:
     """A provider as an operator would configure it, towards a stand-in."""
-    monkeypatch.setenv("KEY_OF_THE_VENDOR", KEY)
+    monkeypatch.setenv("KEY_OF_THE_VENDOR", key)
     own = {"kind": kind, "base_url": stand_in.url, "api_key_env": "KEY_OF_THE_VENDOR"}
     tables = {"here": {**own, "timeout": 5.0, "patience": 5.0, **table}}
     made = configured(Settings(providers=tables, sketch=False), fetch)["here"]
