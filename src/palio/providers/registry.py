@@ -16,6 +16,8 @@ from palio.providers.catalog.reading import read_catalog
 from palio.providers.civitai.provider import Civitai
 from palio.providers.comfyui.provider import ComfyUI
 from palio.providers.dashscope import DashScope
+from palio.providers.diffusers.plan import Shelf
+from palio.providers.diffusers.provider import Diffusers, DiffusersOptions, Machine, check_installed
 from palio.providers.fal import Fal
 from palio.providers.google import Google
 from palio.providers.hosted.account import Account, Fetch
@@ -99,7 +101,22 @@ def _hosted(name: str, chosen: ProviderSettings, fetch: Fetch, weights: Weights)
     return vendor(account)
 
 
+def _diffusers(name: str, chosen: ProviderSettings, fetch: Fetch, weights: Weights) -> Provider:
+    table = f"providers.{name}"
+    check_installed(table)
+    options = _options(name, chosen, DiffusersOptions)
+    machine = Machine(
+        name=name,
+        concurrency=chosen.concurrency,
+        price=chosen.price,
+        catalog=read_catalog(chosen.kind, chosen.models, f"{table}.models"),
+        shelf=Shelf(name, {short_name(air): file for air, file in chosen.files.items()}, weights),
+    )
+    return Diffusers(machine, options)
+
+
 KINDS: Mapping[str, Build] = {
+    "diffusers": _diffusers,
     "http": _http,
     "scripted": _scripted,
     "sketch": _sketch,
