@@ -9,6 +9,7 @@ from typing import Any
 
 import diffusers
 import torch
+import transformers
 from safetensors import safe_open
 
 from palio.contract.image.job import Operation
@@ -16,10 +17,19 @@ from palio.providers.diffusers.pipelines import RECIPES, Recipe
 from palio.providers.diffusers.protocol import Adapter, Pipeline
 
 diffusers.utils.logging.disable_progress_bar()
+transformers.utils.logging.disable_progress_bar()
 
 HEAD_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
 """The bound that the format itself sets."""
+DOWN = (
+    ".lora_down.weight",
+    ".lora_A.weight",
+    ".lora.down.weight",
+    "_lora.down.weight",
+    ".lora_linear_layer.down.weight",
+)
+"""How the first half of a LoRA's layer is called, in the forms that there are."""
 PICKLED = (".bin", ".ckpt", ".pt", ".pth")
 
 
@@ -35,8 +45,6 @@ class Loaded:
     first: Any
     scheduler: Any
     """The model's own, never run."""
-    device: torch.device
-    dtype: torch.dtype
     _others: dict[str, Any] = field(default_factory=dict)
     _worn: tuple[str, ...] = ()
 
@@ -46,7 +54,8 @@ class Loaded:
         if name == type(self.first).__name__:
             return self.first
         if name not in self._others:
-            other = getattr(diffusers, name).from_pipe(self.first, dtype=self.dtype)
+            # Not by `from_pipe`, which would cast parts that have a dtype of their own.
+            other = getattr(diffusers, name)(**{**self.first.components, **(self.recipe.loaded_with or {})})
             other.set_progress_bar_config(disable=True)
             self._others[name] = other
         return self._others[name]
@@ -68,7 +77,8 @@ class Loaded:
 
     def _put_on(self, name: str, path: Path, pickles: bool) -> None:
         _check_kind(path, pickles)
-        if any("dora_scale" in key for key in _keys(path)):
+        keys = _keys(path)
+        if any("dora_scale" in key for key in keys):
             raise CannotLoad(f"{path.name} is a DoRA, of which diffusers would leave out a part")
         self._worn = (*self._worn, str(path))
         try:
@@ -83,8 +93,15 @@ class Loaded:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             raise CannotLoad(f"the LoRA {path.name} does not fit the model: {error}") from error
-        if not any(name in names for names in self.first.get_list_adapters().values()):
+        # The library leaves out what it does not know, and says so to nobody who could hear it.
+        if (applied := self._layers_with(name)) == 0:
             raise CannotLoad(f"the LoRA {path.name} has nothing for this kind of model")
+        if applied < (held := sum(key.endswith(DOWN) for key in keys)):
+            raise CannotLoad(f"of the LoRA {path.name} only {applied} of {held} layers fit the model")
+
+    def _layers_with(self, name: str) -> int:
+        modules = [part for part in self.first.components.values() if isinstance(part, torch.nn.Module)]
+        return sum(name in getattr(layer, "lora_A", {}) for module in modules for layer in module.modules())
 
     def _take_off(self) -> None:
         if self._worn:
@@ -108,7 +125,7 @@ def load(pipeline: Pipeline, device: torch.device, dtype: torch.dtype, pickles: 
         # A file cannot say otherwise.
         pipe.register_to_config(**{name: value for name, value in loaded_with.items() if value is not None})
     pipe.set_progress_bar_config(disable=True)
-    return Loaded(recipe, pipe.to(device), pipe.scheduler, device, dtype)
+    return Loaded(recipe, pipe.to(device), pipe.scheduler)
 
 
 def measured(loaded: Loaded) -> int:

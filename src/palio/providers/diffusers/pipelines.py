@@ -1,4 +1,4 @@
-"""Which classes of diffusers make the pictures of a family, and what they are called with. Nothing here needs diffusers.
+"""Which classes of diffusers make the pictures of a family, and what they are called with. Data, without diffusers.
 
 Defaults of guidance are those of the models' cards, as diffusers' documentation repeats them.
 """

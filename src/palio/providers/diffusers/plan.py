@@ -11,7 +11,7 @@ from palio.providers.catalog.fitting import Fit, short_name
 from palio.providers.catalog.model import Model, Words
 from palio.providers.diffusers.pipelines import RECIPES
 from palio.providers.diffusers.protocol import Adapter, Order, Pipeline
-from palio.providers.diffusers.sampling import no_sampling
+from palio.providers.diffusers.sampling import DIFFUSION, no_sampling
 from palio.resources.weights import Weights
 
 CHECKPOINT = "*"
@@ -64,8 +64,10 @@ def lacks(model: Model, job: ImageJob, shelf: Shelf) -> str | None:
     sampler, spacing = _chosen(model.sampler, job.sampler), _chosen(model.scheduler, job.scheduler)
     if reason := no_sampling(recipe.samplers, sampler, spacing):
         return reason
-    if job.operation is Operation.variant and int((job.steps or recipe.steps) * (job.strength or 0.0)) < 1:
-        return f"cannot vary a picture by {job.strength} in {job.steps or recipe.steps} steps: that leaves none"
+    steps = job.steps or recipe.steps
+    is_cut = job.operation is Operation.variant and recipe.samplers is DIFFUSION
+    if is_cut and job.strength is not None and int(steps * job.strength) < 1:
+        return f"cannot vary a picture by {job.strength:g} in {steps} steps: that leaves none"
     if model.recipe == "flux2" and job.engine != "flux2" and job.guidance not in (None, 1):
         return f"has no CFG, which {job.engine} means by its guidance of {job.guidance:g}"
     for name in missing(model, job, shelf):

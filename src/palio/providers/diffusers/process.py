@@ -9,7 +9,7 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -192,8 +192,8 @@ class Child:
 
     async def _log(self) -> None:
         """What libraries print."""
-        assert self._process.stdout is not None
-        while line := await _line(self._process.stdout):
+        printed = self._process.stdout
+        while printed is not None and (line := await _line(printed)):
             if text := line.decode("utf-8", "replace").strip():
                 self._last.append(text)
                 log.debug("%s: %s", self.name, text)
@@ -226,7 +226,7 @@ class Worker:
         """Of the process, if there is one."""
         return self._child.pid if self._child is not None and not self._child.is_gone else None
 
-    async def run(self, order: Order) -> AsyncIterator[Report | int]:
+    async def run(self, order: Order) -> AsyncGenerator[Report | int]:
         """Carry out an order: how many are ahead of it, then its reports to the last. Raises ProviderError."""
         child = await self._present()
         await child.begin(order)

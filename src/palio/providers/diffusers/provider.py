@@ -3,7 +3,8 @@
 import asyncio
 import importlib.util
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -27,7 +28,7 @@ from palio.providers.catalog.model import Model
 from palio.providers.catalog.reading import Catalog
 from palio.providers.diffusers.plan import Shelf, lacks, missing, order_of, pipeline_of
 from palio.providers.diffusers.process import Worker
-from palio.providers.diffusers.protocol import Fault, Loaded, Loading, Order, Picture, Report, Setup, Step
+from palio.providers.diffusers.protocol import Fault, Loaded, Loading, Picture, Report, Setup, Step
 from palio.providers.hosted.pictures import fitted
 from palio.resources.weights import NotFetched
 
@@ -111,17 +112,18 @@ class Diffusers(Provider):
         found = self._machine.catalog.best(job, self._lacks)
         if isinstance(found, str):
             raise Incapable(found)
-        async for progress in self._fetch(missing(found.model, job, self._machine.shelf)):
-            yield progress
+        async with aclosing(self._fetch(missing(found.model, job, self._machine.shelf))) as fetching:
+            async for progress in fetching:
+                yield progress
         order = order_of(handle, found, job, await self._pictures(found, assignment), self._machine.shelf)
-        async for report in self._worker.run(order):
-            if (event := self._event(report, found, order)) is not None:
-                yield event
+        async with aclosing(self._worker.run(order)) as reports:
+            async for report in reports:
+                yield self._event(report, found)
 
     async def cancel(self, handle: Handle) -> None:
         await self._worker.stop(handle)
 
-    def _event(self, report: Report | int, found: Fit, order: Order) -> Progress | Made | None:
+    def _event(self, report: Report | int, found: Fit) -> Progress | Made:
         match report:
             case int():
                 return Progress(0.0, ahead=report)
@@ -140,7 +142,7 @@ class Diffusers(Provider):
             case Fault():
                 raise RunFailed(f"{found.model.id}: {report.message}")
 
-    async def _fetch(self, airs: list[str]) -> AsyncIterator[Progress]:
+    async def _fetch(self, airs: list[str]) -> AsyncGenerator[Progress]:
         """Get weights that are not here. Raises Incapable."""
         for nth, air in enumerate(airs):
             rates: asyncio.Queue[float | None] = asyncio.Queue()

@@ -6,11 +6,9 @@ its words for spacings mean.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TypeAlias
 
 Settings: TypeAlias = Mapping[str, bool | int | str]
-NONE: Settings = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +16,7 @@ class Sampler:
     """A scheduler's class, what it is made with, and the spacings it has (a name and what it is made with for that)."""
 
     name: str
-    settings: Settings = NONE
+    settings: Settings = field(default_factory=dict)
     spacings: Mapping[str, Settings] = field(default_factory=dict)
 
 
@@ -33,7 +31,7 @@ SIGMAS: Mapping[str, Settings] = {
     "karras": {"use_karras_sigmas": True},
     "exponential": {"use_exponential_sigmas": True},
 }
-OWN: Mapping[str, Settings] = {"simple": NONE}
+OWN: Mapping[str, Settings] = {"simple": {}}
 """The one spacing of flow matching: equal steps, shifted as the model's own scheduler does."""
 
 DIFFUSION: Mapping[str, Sampler] = {
@@ -47,7 +45,6 @@ DIFFUSION: Mapping[str, Sampler] = {
         "DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++", "solver_order": 2}, SIGMAS
     ),
     "deis": Sampler("DEISMultistepScheduler", spacings=SIGMAS),
-    "uni_pc": Sampler("UniPCMultistepScheduler", {"solver_type": "bh1"}, SIGMAS),
     "uni_pc_bh2": Sampler("UniPCMultistepScheduler", {"solver_type": "bh2"}, SIGMAS),
     "ddim": Sampler("DDIMScheduler", spacings=TIMESTEPS),
     "ddim_trailing": Sampler("DDIMScheduler", {"timestep_spacing": "trailing"}),

@@ -8,6 +8,7 @@ import inspect
 import io
 import os
 import traceback
+import warnings
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -29,6 +30,11 @@ SHARE = 0.8
 MAX_MESSAGE = 500
 RESET = {"use_karras_sigmas": False, "use_exponential_sigmas": False, "use_beta_sigmas": False}
 """Of a spacing that the model's own scheduler has and that was not asked for."""
+
+# What was computed is no picture: it would be saved as a black one.
+warnings.filterwarnings("error", message="invalid value encountered in cast")
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 class Stopped(Exception):
@@ -151,9 +157,7 @@ def _device(chosen: str) -> torch.device:
 def _dtype(chosen: str, half: str, device: torch.device) -> torch.dtype:
     if chosen == "auto":
         chosen = "float32" if device.type == "cpu" else half
-    dtype = getattr(torch, chosen)
-    assert isinstance(dtype, torch.dtype)
-    return dtype
+    return DTYPES[chosen]
 
 
 def _allowed(device: torch.device) -> int:

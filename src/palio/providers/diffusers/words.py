@@ -37,19 +37,19 @@ def words_of(pipe: Any, recipe: Recipe, order: Order) -> dict[str, Any]:
 
 def _in_pieces(pipe: Any, order: Order) -> dict[str, Any]:
     """For encoders that read 75 tokens at a time: longer prompts are read in pieces, put one after the other."""
-    # Here 1 is the last layer; diffusers counts how many are left out.
-    skipped = order.clip_skip - 1 if order.clip_skip is not None and order.clip_skip > 1 else None
-    given: dict[str, Any] = {} if skipped is None else {"clip_skip": skipped}
     room = pipe.tokenizer.model_max_length - MARKS
+    # 1 is the last layer, which is where an encoder ends that is not told otherwise.
+    layer = order.clip_skip if order.clip_skip is not None and order.clip_skip > 1 else None
     wanted = list(_pieces(pipe.tokenizer, order.prompt, room)) or [""]
     unwanted = list(_pieces(pipe.tokenizer, order.negative_prompt, room)) or [""]
-    if len(wanted) == len(unwanted) == 1:
-        return {"prompt": order.prompt, "negative_prompt": order.negative_prompt, **given}
     count = max(len(wanted), len(unwanted))
-    given["prompt_embeds"], pooled = _embedded(pipe, wanted, count, given)
-    given["negative_prompt_embeds"], pooled_negative = _embedded(pipe, unwanted, count, given)
+    if count == 1 and layer is None:
+        return {"prompt": order.prompt, "negative_prompt": order.negative_prompt}
+    embeds, pooled = _embedded(pipe, wanted, count, layer)
+    negative_embeds, negative_pooled = _embedded(pipe, unwanted, count, layer)
+    given = {"prompt_embeds": embeds, "negative_prompt_embeds": negative_embeds}
     if pooled is not None:
-        given |= {"pooled_prompt_embeds": pooled, "negative_pooled_prompt_embeds": pooled_negative}
+        given |= {"pooled_prompt_embeds": pooled, "negative_pooled_prompt_embeds": negative_pooled}
     return given
 
 
@@ -79,23 +79,35 @@ def _parts(tokenizer: Any, word: str, room: int) -> Iterator[tuple[str, int]]:
     yield from _parts(tokenizer, word[middle:], room)
 
 
-def _embedded(pipe: Any, pieces: list[str], count: int, given: dict[str, Any]) -> tuple[torch.Tensor, Any]:
+def _embedded(pipe: Any, pieces: list[str], count: int, layer: int | None) -> tuple[torch.Tensor, torch.Tensor | None]:
     """All pieces, filled up with nothing, as the encoders see them; and the first as a whole, where that is used."""
     padded = pieces + [""] * (count - len(pieces))
-    encoded = []
+    if layer is not None:
+        return torch.cat([_at_layer(pipe, piece, layer) for piece in padded], dim=1), None
     with torch.no_grad():
-        for piece in padded:
-            encoded.append(  # noqa: PERF401 - a comprehension would hide what is computed
-                pipe.encode_prompt(
-                    prompt=piece,
-                    device=pipe.device,
-                    num_images_per_prompt=1,
-                    do_classifier_free_guidance=False,
-                    clip_skip=given.get("clip_skip"),
-                )
+        encoded = [
+            pipe.encode_prompt(
+                prompt=piece, device=pipe.device, num_images_per_prompt=1, do_classifier_free_guidance=False
             )
+            for piece in padded
+        ]
     pooled = encoded[0][2] if len(encoded[0]) > 2 else None
     return torch.cat([parts[0] for parts in encoded], dim=1), pooled
+
+
+def _at_layer(pipe: Any, text: str, layer: int) -> torch.Tensor:
+    """What an encoder makes of a text at a layer, counted from its last.
+
+    Not by diffusers' own `clip_skip`: that looks for a part of the encoder that transformers 5 has put elsewhere.
+    """
+    tokenizer, encoder = pipe.tokenizer, pipe.text_encoder
+    read = tokenizer(text, padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt")
+    with torch.no_grad():
+        states = encoder(read.input_ids.to(pipe.device), output_hidden_states=True).hidden_states
+        if layer >= len(states):
+            raise TooLong(f"the encoder has {len(states) - 1} layers, and {layer} would be left out")
+        normed: torch.Tensor = getattr(encoder, "text_model", encoder).final_layer_norm(states[-layer])
+    return normed
 
 
 def _tokens(tokenizer: Any, text: str) -> int:
