@@ -17,6 +17,7 @@ from palio.providers.diffusers.protocol import (
     LENGTH_BYTES,
     Fault,
     Order,
+    Ready,
     Report,
     Setup,
     Stop,
@@ -42,7 +43,7 @@ class Channel:
         body = self._stream.read(size := length(head))
         return body if len(body) == size else None
 
-    def send(self, report: Report) -> None:
+    def send(self, report: Report | Ready) -> None:
         """Tell the server. That it is gone is for `receive` to find."""
         with self._writing:
             self._connection.sendall(frame(report))
@@ -102,6 +103,7 @@ def main() -> None:
     from palio.providers.diffusers.studio import Studio
 
     studio = Studio(setup, channel.send, desk.is_stopped)
+    channel.send(Ready())
     while True:
         studio.carry_out(desk.next())
 

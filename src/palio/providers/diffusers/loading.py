@@ -17,7 +17,7 @@ from palio.providers.diffusers.pipelines import RECIPES, Recipe
 from palio.providers.diffusers.protocol import Adapter, Pipeline
 
 diffusers.utils.logging.disable_progress_bar()
-transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 HEAD_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
@@ -112,9 +112,6 @@ class Loaded:
 def load(pipeline: Pipeline, device: torch.device, dtype: torch.dtype, pickles: bool) -> Loaded:
     """Load a pipeline onto a device. Raises CannotLoad."""
     recipe = RECIPES[pipeline.recipe]
-    for path in pipeline.files.values():
-        if not Path(path).exists():
-            raise CannotLoad(f"{path} is not there")
     try:
         pipe = _read(recipe, pipeline, dtype, pickles)
     except (OSError, ValueError, KeyError, AttributeError, ImportError) as error:
@@ -140,7 +137,13 @@ def measured(loaded: Loaded) -> int:
 
 
 def expected_bytes(pipeline: Pipeline, itemsize: int) -> int:
-    """How many bytes a pipeline's weights will have at so many bytes a number, from the heads of its files."""
+    """How many bytes a pipeline's weights will have at so many bytes a number, from the heads of its files.
+
+    Raises CannotLoad.
+    """
+    for path in pipeline.files.values():
+        if not Path(path).exists():
+            raise CannotLoad(f"{path} is not there")
     return sum(_numbers(file) * itemsize for file in set(_weights(pipeline)))
 
 

@@ -22,6 +22,7 @@ from palio.providers.diffusers.protocol import (
     Fault,
     Order,
     Picture,
+    Ready,
     Report,
     Setup,
     Stop,
@@ -32,6 +33,8 @@ from palio.providers.diffusers.protocol import (
 
 log = logging.getLogger(__name__)
 
+START_SECONDS = 180.0
+"""How long a child may take to import its libraries, where patience is shorter."""
 LEAVE_SECONDS = 5.0
 """How long a child may take to leave by itself."""
 MAX_PAUSE = 30.0
@@ -53,9 +56,11 @@ SECRET = re.compile(r"key|secret|token|password|credential|^PALIO_", re.IGNORECA
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """An order under way: what was reported and not yet read. None is the end of the child."""
 
+    ahead: int
+    """How many orders there were before it."""
     reports: "asyncio.Queue[Report | None]" = field(default_factory=asyncio.Queue)
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -67,13 +72,14 @@ class Child:
         self.name = name
         self.pid = process.pid
         self.heard_at = monotonic()
+        self.is_ready = False
         self.is_gone = False
         self.ending = ""
         """How it ended, once it has."""
         self._process = process
         self._reader = reader
         self._writer = writer
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, Run] = {}
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._reason = ""
 
@@ -98,11 +104,7 @@ class Child:
         writer.write(frame(setup))
         return cls(name, process, reader, writer)
 
-    def ahead_of(self, id_: str) -> int:
-        """How many orders are before one."""
-        return list(self._runs).index(id_) if id_ in self._runs else 0
-
-    async def begin(self, order: Order) -> None:
+    def begin(self, order: Order) -> Run:
         """Send an order. Raises Incapable, or RunFailed if the child is gone."""
         try:
             message = frame(order)
@@ -112,22 +114,26 @@ class Child:
             raise RunFailed(self.ending)
         if not self._runs:
             self.heard_at = monotonic()
-        self._runs[order.id] = _Run()
+        run = self._runs[order.id] = Run(ahead=len(self._runs))
         self._writer.write(message)
-        # A child that goes meanwhile is told of by the report that follows.
+        return run
+
+    async def sent(self) -> None:
+        """Wait until it has taken what was sent."""
+        # That it has gone meanwhile is what each of its orders is told next.
         with suppress(ConnectionError):
             await self._writer.drain()
 
-    async def next(self, id_: str, patience: float) -> Report:
+    async def next(self, run: Run, patience: float) -> Report:
         """The next report of an order. Kills a child that says nothing for so many seconds. Raises RunFailed."""
-        run = self._runs[id_]
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     report = await run.reports.get()
                 break
-            if monotonic() - self.heard_at >= patience:
-                self.kill(f"nothing was heard of it for {patience:g} s")
+            limit = patience if self.is_ready else max(patience, START_SECONDS)
+            if monotonic() - self.heard_at >= limit:
+                self.kill(f"nothing was heard of it for {limit:g} s")
         if report is None:
             raise RunFailed(self.ending)
         return report
@@ -150,12 +156,7 @@ class Child:
     async def leave(self) -> None:
         """Have it end, and wait for that."""
         self._writer.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LEAVE_SECONDS):
-                await self._process.wait()
-                return
-        self.kill("it did not leave")
-        await self._process.wait()
+        await self._wait_or_kill()
 
     async def live(self) -> None:
         """Hear it to its end."""
@@ -164,8 +165,7 @@ class Child:
                 group.create_task(self._log())
                 await self._hear()
                 # With its channel closed it is of no use, should it still be there.
-                self.kill("")
-                await self._process.wait()
+                await self._wait_or_kill()
         finally:
             self.is_gone = True
             self.ending = self._told()
@@ -174,13 +174,23 @@ class Child:
                 run.reports.put_nowait(None)
                 run.is_over.set()
 
+    async def _wait_or_kill(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._process.wait()
+                return
+        self.kill("it did not leave")
+        await self._process.wait()
+
     async def _hear(self) -> None:
         try:
             while True:
                 size = length(await self._reader.readexactly(LENGTH_BYTES))
                 report = read_report(await self._reader.readexactly(size))
                 self.heard_at = monotonic()
-                if (run := self._runs.get(report.id)) is not None:
+                if isinstance(report, Ready):
+                    self.is_ready = True
+                elif (run := self._runs.get(report.id)) is not None:
                     run.reports.put_nowait(report)
                     if isinstance(report, (Picture, Fault)):
                         run.is_over.set()
@@ -229,12 +239,13 @@ class Worker:
     async def run(self, order: Order) -> AsyncGenerator[Report | int]:
         """Carry out an order: how many are ahead of it, then its reports to the last. Raises ProviderError."""
         child = await self._present()
-        await child.begin(order)
+        run = child.begin(order)
         try:
-            if ahead := child.ahead_of(order.id):
-                yield ahead
+            await child.sent()
+            if run.ahead:
+                yield run.ahead
             while True:
-                report = await child.next(order.id, self._patience)
+                report = await child.next(run, self._patience)
                 if isinstance(report, Picture):
                     self._in_vain = 0
                 yield report

@@ -70,6 +70,10 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     id: str
 
 
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The child has its libraries, and takes up its orders."""
+
+
 class Loading(msgspec.Struct, frozen=True, tag="loading"):
     """An order's turn has come, and its pipeline is being loaded."""
 
@@ -113,12 +117,13 @@ class Fault(msgspec.Struct, frozen=True, tag="fault"):
 
 Command: TypeAlias = Setup | Order | Stop
 Report: TypeAlias = Loading | Loaded | Step | Picture | Fault
+"""What is said of an order."""
 
 read_command = msgspec.msgpack.Decoder(Command).decode
-read_report = msgspec.msgpack.Decoder(Report).decode
+read_report = msgspec.msgpack.Decoder(Report | Ready).decode
 
 
-def frame(message: Command | Report) -> bytes:
+def frame(message: Command | Report | Ready) -> bytes:
     """A message as it is sent. Raises ValueError if it is too large."""
     body = msgspec.msgpack.encode(message)
     if len(body) > MAX_FRAME_BYTES:

@@ -6,6 +6,8 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -147,7 +149,7 @@ class Diffusers(Provider):
         for nth, air in enumerate(airs):
             rates: asyncio.Queue[float | None] = asyncio.Queue()
             fetching = asyncio.create_task(self._machine.shelf.weights.fetch(air, rates.put_nowait))
-            fetching.add_done_callback(lambda _, ended=rates: ended.put_nowait(None))
+            fetching.add_done_callback(partial(_end, rates))
             try:
                 while (rate := await rates.get()) is not None:
                     yield Progress((nth + rate) / len(airs), is_preparing=True)
@@ -182,6 +184,10 @@ def check_installed(table: str) -> None:
     """Raises SetupError where the libraries are not. Imports none of them."""
     if absent := [name for name in PARTS if importlib.util.find_spec(name) is None]:
         raise SetupError(f"[{table}]: {', '.join(absent)} must be installed: pip install 'palio[diffusers]'")
+
+
+def _end(rates: asyncio.Queue[float | None], fetching: asyncio.Task[Path]) -> None:
+    rates.put_nowait(None)
 
 
 def _bytes(memory: int | str) -> int:
