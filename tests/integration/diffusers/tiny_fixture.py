@@ -10,7 +10,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny")
+    folder = tmp_path_factory.getbasetemp() / "tiny"
+    if folder.exists():
+        return folder
     subprocess.run(
         [sys.executable, str(Path(__file__).with_name("tiny.py")), str(folder)],
         check=True,

@@ -56,7 +56,7 @@ class Cache(Generic[T]):
 
     def _make_room(self, size: int) -> None:
         if size > self.bound:
-            raise TooLarge(f"it takes {size:,} bytes, and [providers] allows {self.bound:,} for all (`memory`)")
+            raise TooLarge(f"it takes {size:,} bytes, and `memory` allows {self.bound:,} for all")
         dropped = False
         while self._kept and size + sum(self.resident.values()) > self.bound:
             self._kept.popitem(last=False)

@@ -57,8 +57,11 @@ class DiffusersOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patience: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 600.0
     pickles: bool = False
 
+    def __post_init__(self) -> None:
+        self.setup()
+
     def setup(self) -> Setup:
-        """As a child is told. Raises SetupError."""
+        """As a child is told."""
         return Setup(self.device, self.dtype, None if self.memory is None else _bytes(self.memory), self.pickles)
 
 
@@ -196,8 +199,8 @@ def _bytes(memory: int | str) -> int:
     else:
         found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,3})?)\s*([kmgt]?b)?\s*", memory, re.IGNORECASE)
         if found is None:
-            raise SetupError(f"memory must be bytes, or a size such as 12GB, not {memory!r}")
+            raise ValueError(f"memory must be bytes, or a size such as 12GB, not {memory!r}")
         size = int(float(found[1]) * _UNITS[(found[2] or "").lower()])
     if size <= 0:
-        raise SetupError("memory must be more than nothing")
+        raise ValueError("memory must be more than nothing")
     return size
