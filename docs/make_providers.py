@@ -14,6 +14,8 @@ from palio.providers.catalog.reading import Catalog, read_catalog
 from palio.providers.registry import VENDORS
 
 ROOT = Path(__file__).parents[1]
+LOCAL = ("diffusers",)
+"""Kinds with a catalog that run on this machine."""
 BEGIN, END = "<!-- made from the catalogs by script/providers -->", "<!-- end -->"
 FAMILIES = {
     "flux1": "Flux 1",
@@ -34,7 +36,7 @@ UNITS = {Unit.image: "", Unit.megapixel: "/MP", Unit.step: "/step"}
 
 def main() -> int:
     """Write the pages, or look whether they are up to date."""
-    catalogs = {kind: read_catalog(kind) for kind in sorted(VENDORS)}
+    catalogs = {kind: read_catalog(kind) for kind in sorted({*VENDORS, *LOCAL})}
     pages = {ROOT / "docs/providers.md": tables(catalogs), ROOT / "README.md": summary(catalogs)}
     return max(write(page, "\n".join(lines)) for page, lines in pages.items())
 
@@ -53,7 +55,7 @@ def write(page: Path, table: str) -> int:
 
 def summary(catalogs: Mapping[str, Catalog]) -> Iterator[str]:
     """Who serves which family: for money, and on hardware of one's own."""
-    own = {kind for kind in catalogs if VENDORS[kind].key_variable is None}
+    own = {kind for kind in catalogs if kind in LOCAL or VENDORS[kind].key_variable is None}
     yield "| family | hosted | on your own hardware |"
     yield "|---|---|---|"
     for family, title in FAMILIES.items():
