@@ -3,7 +3,7 @@
 import asyncio
 import importlib.util
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from palio.providers.base import (
     Progress,
     Provider,
     RunFailed,
+    Served,
     Unable,
 )
 from palio.providers.catalog.fitting import Fit
@@ -96,6 +97,9 @@ class Diffusers(Provider):
 
     async def close(self) -> None:
         await self._worker.close()
+
+    def serves(self) -> Sequence[Served]:
+        return [Served(model.id, model.family, model.members) for model in self._machine.catalog.models]
 
     def offer(self, job: ImageJob) -> Offer | Unable:
         found = self._machine.catalog.best(job, self._lacks)
