@@ -34,7 +34,8 @@ def configuration(tiny: Path) -> str:
     lines = ["sketch = false", "[providers.gpu]", *(f"{name} = {json.dumps(value)}" for name, value in table.items())]
     lines += ["[providers.gpu.files]", *(f'"{air}" = "{path}"' for air, path in files.items())]
     for name, model in models.items():
-        lines += [f"[providers.gpu.models.{name}.files]", f'pipeline = "{model["files"]["pipeline"]}"']
+        lines += [f"[providers.gpu.models.{name}.files]"]
+        lines += [f'{kind} = "{path}"' for kind, path in model["files"].items()]
     return "\n".join(lines)
 
 

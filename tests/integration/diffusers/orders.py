@@ -18,6 +18,8 @@ DEV = "urn:air:flux1:checkpoint:civitai:618692@691639"
 LORA = "urn:air:sd1:lora:civitai:180891@776656"
 OTHER_LORA = "urn:air:flux1:lora:civitai:180892@776657"
 
+ONE_FILE = "urn:air:sdxl:checkpoint:civitai:1@424244"
+
 SIZE = {"width": 96, "height": 64}
 SD1 = {
     **{"engine": "sdcpp", "ecosystem": "sd1", "operation": "createImage", "model": DREAMSHAPER},
@@ -65,12 +67,14 @@ def tables(tiny: Path) -> dict[str, Any]:
         "files": {
             DREAMSHAPER: str(tiny / "sd1"),
             PICKLED: str(tiny / "sd1.ckpt"),
+            ONE_FILE: str(tiny / "sd1-lora.safetensors"),
             SDXL_BASE: str(tiny / "sdxl"),
             DEV: str(tiny / "flux1"),
             LORA: str(tiny / "sd1-lora.safetensors"),
             OTHER_LORA: str(tiny / "flux1-lora.safetensors"),
         },
         "models": {
+            "sd1": {"files": {"config": str(tiny / "sd1")}},
             "flux2-klein-4b": {"files": {"pipeline": str(tiny / "flux2-klein")}},
             "z-image-turbo": {"files": {"pipeline": str(tiny / "z-image")}},
             "qwen-image-2512": {"files": {"pipeline": str(tiny / "qwen")}},

@@ -18,6 +18,7 @@ from tests.integration.diffusers.orders import (
     KLEIN,
     LORA,
     NOWHERE,
+    ONE_FILE,
     ORDERS,
     OTHER_LORA,
     PICKLED,
@@ -135,6 +136,7 @@ async def test_a_run_stops_at_the_next_step_and_the_next_one_takes_its_place(pro
         ({**Z_IMAGE, "sampleMethod": "heun"}, "has no sampler heun"),
         ({**SD1, "embeddings": ["urn:air:sd1:embedding:civitai:1@2"]}, "takes no embeddings"),
         ({**SD1, "width": 100}, "multiples of 8"),
+        ({**SDXL, "model": ONE_FILE}, "has no `config` in its files"),
         ({**SD1, "vaeModel": "urn:air:sd1:vae:civitai:1@2"}, "takes no other vae than its own"),
         ({**SD1, "operation": "createVariant", "image": PICTURE, "strength": 0.2}, "that leaves none"),
         (

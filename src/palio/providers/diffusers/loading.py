@@ -10,6 +10,7 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from diffusers.loaders.single_file_utils import SingleFileComponentError
 from safetensors import safe_open
 
 from palio.contract.image.job import Operation
@@ -114,7 +115,7 @@ def load(pipeline: Pipeline, device: torch.device, dtype: torch.dtype, pickles: 
     recipe = RECIPES[pipeline.recipe]
     try:
         pipe = _read(recipe, pipeline, dtype, pickles)
-    except (OSError, ValueError, KeyError, AttributeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, ImportError, SingleFileComponentError) as error:
         # What libraries raise for folders that lack a part, or files of another model.
         where = pipeline.files.get("transformer") or pipeline.files["pipeline"]
         raise CannotLoad(f"{where} cannot be loaded: {error}") from error

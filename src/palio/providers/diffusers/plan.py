@@ -73,7 +73,7 @@ def lacks(model: Model, job: ImageJob, shelf: Shelf) -> str | None:
     for name in missing(model, job, shelf):
         if reason := shelf.why_not(name):
             return reason
-    return None
+    return _lacks_config(model, job, shelf)
 
 
 def pipeline_of(model: Model, job: ImageJob, shelf: Shelf) -> Pipeline:
@@ -105,6 +105,15 @@ def order_of(id_: str, found: Fit, job: ImageJob, pictures: Sequence[bytes], she
         adapters=tuple(Adapter(_absolute(shelf, lora.air), lora.strength) for lora in job.loras),
         images=tuple(pictures),
     )
+
+
+def _lacks_config(model: Model, job: ImageJob, shelf: Shelf) -> str | None:
+    # What is fetched is one file too, so that it is known before.
+    name = needed(model, job)["pipeline"]
+    path = shelf.path(name)
+    if "config" in model.files or (path is not None and not path.is_file()):
+        return None
+    return f"has no `config` in its files, a folder that says what the parts of {name} are, which is one file"
 
 
 def _absolute(shelf: Shelf, name: str) -> str:
