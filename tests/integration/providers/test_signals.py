@@ -11,8 +11,8 @@ from tests.integration.providers.civitai import failed as failed_workflow
 from tests.integration.providers.comfyui import COMFYUI, history
 from tests.integration.providers.dashscope import DASHSCOPE, task
 from tests.integration.providers.fal import FAL
-from tests.integration.providers.invokeai import INVOKEAI
 from tests.integration.providers.google import GOOGLE
+from tests.integration.providers.invokeai import INVOKEAI
 from tests.integration.providers.replicate import REPLICATE, failed
 from tests.integration.providers.sdcpp import SDCPP
 from tests.integration.providers.sdcpp import told as told_of_a_job
@@ -39,14 +39,9 @@ from palio.providers.hosted.signals import HTTP, Phase, Reply, row_in
 from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
 
-UNDER_TEST = (FAL, COMFYUI, BFL, CIVITAI, INVOKEAI, REPLICATE, SDCPP)
+UNDER_TEST = (ARK, BFL, CIVITAI, COMFYUI, DASHSCOPE, FAL, GOOGLE, INVOKEAI, REPLICATE, SDCPP)
 HELD_OPEN = {"a1111", "swarmui"}
 """Kinds whose answer to a submission is the picture, and which are followed meanwhile; they have tests of their own."""
-UNDER_TEST = (FAL, COMFYUI, ARK, BFL, CIVITAI, REPLICATE, SDCPP)
-UNDER_TEST = (FAL, COMFYUI, ARK, BFL, CIVITAI, DASHSCOPE, REPLICATE, SDCPP)
-UNDER_TEST = (FAL, COMFYUI, ARK, BFL, CIVITAI, DASHSCOPE, GOOGLE, REPLICATE, SDCPP)
-HELD_OPEN = {"a1111"}
-"""Kinds whose answer to a submission is the picture, and which are followed meanwhile; `test_a1111.py` tries them."""
 FOLLOWED = [vendor for vendor in UNDER_TEST if vendor.answers_with != "picture"]
 """Those whose runs go on after the answer to a submission, if only until the picture is here."""
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
