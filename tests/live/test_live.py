@@ -25,6 +25,7 @@ CHEAP = {
     "replicate": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "sdcpp": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "swarmui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
+    "together": {"engine": "sdcpp", "ecosystem": "sdxl", "operation": "createImage", "model": SDXL_BASE},
 }
 """What is asked of each kind."""
 ADDRESS = "PALIO_LIVE_"

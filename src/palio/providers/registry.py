@@ -29,6 +29,7 @@ from palio.providers.scripted import Script, Scripted
 from palio.providers.sdcpp import StableDiffusionCpp
 from palio.providers.sketch.provider import SketchProvider
 from palio.providers.swarmui.provider import SwarmUI
+from palio.providers.together import Together
 from palio.providers.wire import api_key
 from palio.resources.weights import NoWeights, Weights
 from palio.settings import ProviderSettings, Settings
@@ -53,6 +54,7 @@ VENDORS: Mapping[str, type[HostedProvider]] = {
         Replicate,
         StableDiffusionCpp,
         SwarmUI,
+        Together,
         WebUI,
     )
 }

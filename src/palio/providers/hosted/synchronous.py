@@ -4,7 +4,8 @@
     watch    picture
 
 An address goes into the handle, and so on record before anything is downloaded: a next process downloads what this
-one paid for. A picture within the answer is held until it is watched for, and is gone with this process.
+one paid for. A picture within the answer is held until it is watched for, and is gone with this process. One that cost
+nothing is made again.
 """
 
 from collections.abc import AsyncIterator
@@ -30,6 +31,7 @@ class SynchronousProvider(HostedProvider):
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)
+        self.resumable = not self.free
         self._held: dict[str, str] = {}
 
     async def start(self, assignment: Assignment) -> Handle:
