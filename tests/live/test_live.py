@@ -26,12 +26,18 @@ CHEAP = {
     "sdcpp": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "swarmui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "together": {"engine": "sdcpp", "ecosystem": "sdxl", "operation": "createImage", "model": SDXL_BASE},
+    "xai": {"engine": "grok", "operation": "createImage"},
 }
 """What is asked of each kind."""
 ADDRESS = "PALIO_LIVE_"
 """Then comes the kind: the variable that holds the address of a server of one's own, which needs no key."""
 TABLES = {"google": '[providers.live.models."gemini-3.1-flash-lite-image"]\nfamily = "flux2"\nmembers = ["pro"]\n'}
 """What is configured besides."""
+SIDES = {"width": 512, "height": 512}
+OF_A_RATIO = {"xai"}
+"""Kinds whose models take no sides."""
+ADDRESS = "PALIO_LIVE_COMFYUI"
+"""The variable that holds the address of a ComfyUI server, which needs no key."""
 
 
 def test_every_kind_has_something_cheap():
@@ -48,11 +54,14 @@ def test_a_vendor_makes_an_image(kind: str, tmp_path: Path):
     config = f'sketch = false\nvendors_by_key = false\n[providers.live]\nkind = "{kind}"\n{address}\n'
     config += TABLES.get(kind, "")
     keys = {} if variable.startswith(ADDRESS) else {variable: value}
+    keys = {} if variable == ADDRESS else {variable: value}
+    sides = {} if kind in OF_A_RATIO else SIDES
 
     # When an image is asked for
     with running(tmp_path, config, **keys) as server, server.client() as client:
         asked: dict[str, object] = {"prompt": PROMPT, "width": 512, "height": 512, **CHEAP[kind]}
         step = {"$type": "imageGen", "input": asked}
+        step = {"$type": "imageGen", "input": {"prompt": PROMPT, **sides, **CHEAP[kind]}}
         reply = client.post("/v2/consumer/workflows", json={"steps": [step]}, params={"wait": 100})
         done = reply.json()["steps"][0]
 
@@ -61,4 +70,5 @@ def test_a_vendor_makes_an_image(kind: str, tmp_path: Path):
         file = client.get(done["output"]["images"][0]["url"], follow_redirects=True)
     with Image.open(BytesIO(file.content)) as image:
         assert image.size == (asked["width"], asked["height"])
+        assert kind in OF_A_RATIO or image.size == (512, 512)
     print(done["jobs"][0]["attempts"])

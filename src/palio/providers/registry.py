@@ -31,6 +31,7 @@ from palio.providers.sketch.provider import SketchProvider
 from palio.providers.swarmui.provider import SwarmUI
 from palio.providers.together import Together
 from palio.providers.wire import api_key
+from palio.providers.xai import XAI
 from palio.resources.weights import NoWeights, Weights
 from palio.settings import ProviderSettings, Settings
 
@@ -56,6 +57,7 @@ VENDORS: Mapping[str, type[HostedProvider]] = {
         SwarmUI,
         Together,
         WebUI,
+        XAI,
     )
 }
 """The vendors with a catalog, by kind."""

@@ -22,6 +22,7 @@ from tests.standins.google import candidate
 from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignment, follow, provider, run
 from tests.integration.providers.together import TOGETHER
 from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignment, follow, in_haste, provider, run
+from tests.integration.providers.xai import XAI
 from tests.standins.server import KEY, Drips, Drops, Hangs, Page, Says, StandIn, Truncates, serving
 
 from palio.contract.image.job import ImageJob
@@ -49,6 +50,7 @@ FOLLOWED = [vendor for vendor in UNDER_TEST if vendor.answers_with != "picture"]
 """Those whose runs go on after the answer to a submission, if only until the picture is here."""
 UNDER_TEST = (FAL, COMFYUI, BFL, CIVITAI, REPLICATE)
 UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE, TOGETHER)
+UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE, TOGETHER, XAI)
 FOLLOWED = [vendor for vendor in UNDER_TEST if vendor.answers_with != "picture"]
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
@@ -338,5 +340,6 @@ async def test_a_run_can_be_canceled_twice_and_after_its_end(
         else:
             with pytest.raises(ProviderError, match=r"cannot stop a run|had made the picture|UnsupportedOperation"):
             with pytest.raises(ProviderError, match="cannot stop a run|had made the picture"):
+            with pytest.raises(ProviderError, match=r"cannot stop a run|had made the picture"):
                 await made.cancel(handle)
     await made.close()

@@ -51,6 +51,6 @@ def test_it_does_not_know_other_models(client: openai.OpenAI):
 
 
 def test_it_wants_a_key(together: Together):
-    with openai.OpenAI(api_key="another", base_url=together.url, max_retries=0) as client:
-        with pytest.raises(openai.AuthenticationError):
-            client.images.generate(model=MODEL, prompt="a kite")
+    client = openai.OpenAI(api_key="another", base_url=together.url, max_retries=0)
+    with client, pytest.raises(openai.AuthenticationError):
+        client.images.generate(model=MODEL, prompt="a kite")

@@ -24,8 +24,9 @@ PROMPT = "0193f3a1-b2c4-0123-4567-89abcdef0123"
 
 
 def job(**friendly: Any) -> ImageJob:
-    """The job of a friendly input, or of an imageGen input."""
-    input_ = from_friendly({"prompt": "a tin robot", "seed": 7, **friendly}, "")
+    """The job of a friendly input, or of an imageGen input. A member that is None is left out."""
+    members = {"prompt": "a tin robot", "seed": 7, **friendly}
+    input_ = from_friendly({name: value for name, value in members.items() if value is not None}, "")
     variant = find_variant(input_, "")
     assert variant is not None
     return variant.model_validate(input_).jobs()[0]

@@ -1,0 +1,93 @@
+"""A server that is killed around an answer that is the picture pays for nothing twice when it is started again."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.conftest import Server, running
+from tests.integration.test_restart import end_of, in_database, jobs, pictures, submit
+from tests.standins.server import KEY, Hangs, serving
+from tests.standins.together import Together
+
+from palio.contract.json import JsonObject
+from palio.providers.hosted.orders import Run
+
+STEP: JsonObject = {
+    "$type": "imageGen",
+    "input": {"engine": "flux2", "model": "pro", "operation": "createImage", "prompt": "a red kite"},
+}
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def together() -> Iterator[Together]:
+    with serving(stand_in := Together()):
+        yield stand_in
+
+
+def config(together: Together) -> str:
+    return f'sketch = false\n[providers.vendor]\nkind = "together"\nbase_url = "{together.url}"\n'
+
+
+def killed_during(phase: str, together: Together, data: Path) -> str:
+    """The id of a workflow whose server was killed while the vendor kept it waiting."""
+    together.order(phase, Hangs)
+    with running(data, config(together), TOGETHER_API_KEY=KEY) as server:
+        workflow_id = str(submit(server, STEP)["id"])
+        deadline = time.monotonic() + PATIENCE
+        while not together.called(phase):
+            assert time.monotonic() < deadline, f"there was no {phase}"
+            time.sleep(0.02)
+        server.kill()
+    return workflow_id
+
+
+def restarted(together: Together, data: Path, workflow_id: str) -> tuple[JsonObject, list[bytes]]:
+    """The end of a workflow at the next server, and its pictures."""
+    with running(data, config(together), TOGETHER_API_KEY=KEY) as server:
+        ended = end_of(server, workflow_id)
+        return ended, pictures_of(server, ended)
+
+
+def pictures_of(server: Server, ended: JsonObject) -> list[bytes]:
+    return pictures(server, ended) if ended["status"] == "succeeded" else []
+
+
+def test_a_picture_that_was_paid_for_is_downloaded_by_the_next_process(together: Together, tmp_path: Path) -> None:
+    workflow_id = killed_during("download", together, tmp_path)
+
+    ended, made = restarted(together, tmp_path, workflow_id)
+
+    assert ended["status"] == "succeeded"
+    assert len(made) == 1
+    assert [len(job["attempts"]) for job in jobs(ended)] == [1]  # type: ignore[arg-type]
+    assert len(together.started) == 1
+
+
+def test_an_answer_that_never_came_is_ambiguous_and_not_asked_for_again(together: Together, tmp_path: Path) -> None:
+    workflow_id = killed_during("submit", together, tmp_path)
+
+    ended, _ = restarted(together, tmp_path, workflow_id)
+
+    [job] = jobs(ended)
+    assert (ended["status"], job["reason"]) == ("failed", "ambiguous")
+    assert len(together.started) == 1
+
+
+def test_a_picture_within_the_answer_that_went_with_the_process_is_not_made_again(
+    together: Together, tmp_path: Path
+) -> None:
+    # Given a server that was killed when it had the picture and had not kept it
+    workflow_id = killed_during("submit", together, tmp_path)
+    handle = msgspec.json.encode(Run("x", "black-forest-labs/FLUX.2-pro", time.time())).decode()
+    literal = handle.replace(":", r"\:")
+    in_database(tmp_path, f"UPDATE attempts SET status = 'accepted', handle = '{literal}'")
+
+    ended, _ = restarted(together, tmp_path, workflow_id)
+
+    [job] = jobs(ended)
+    assert (ended["status"], job["reason"]) == ("failed", "ambiguous")
+    assert "before it was kept" in str(job)
+    assert len(together.started) == 1
