@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from tests.conftest import Server, running
 from tests.integration.test_restart import end_of, in_database, jobs, pictures, submit
-from tests.standins.server import KEY, Hangs, serving
+from tests.standins.openai_compatible import OpenAICompatible
+from tests.standins.server import KEY, Hangs, StandIn, serving
 from tests.standins.together import Together
 
 from palio.contract.json import JsonObject
@@ -20,6 +21,17 @@ STEP: JsonObject = {
 }
 PATIENCE = 30.0
 
+TURBO: JsonObject = {
+    "$type": "imageGen",
+    "input": {
+        "engine": "sdcpp",
+        "ecosystem": "zImage",
+        "model": "turbo",
+        "operation": "createImage",
+        "prompt": "a kite",
+    },
+}
+
 
 @pytest.fixture
 def together() -> Iterator[Together]:
@@ -27,26 +39,33 @@ def together() -> Iterator[Together]:
         yield stand_in
 
 
-def config(together: Together) -> str:
-    return f'sketch = false\n[providers.vendor]\nkind = "together"\nbase_url = "{together.url}"\n'
+@pytest.fixture
+def own() -> Iterator[OpenAICompatible]:
+    with serving(stand_in := OpenAICompatible()):
+        yield stand_in
 
 
-def killed_during(phase: str, together: Together, data: Path) -> str:
+def config(vendor: StandIn) -> str:
+    kind = "together" if isinstance(vendor, Together) else "openai-compatible"
+    return f'sketch = false\n[providers.vendor]\nkind = "{kind}"\nbase_url = "{vendor.url}"\n'
+
+
+def killed_during(phase: str, vendor: StandIn, data: Path, step: JsonObject = STEP) -> str:
     """The id of a workflow whose server was killed while the vendor kept it waiting."""
-    together.order(phase, Hangs)
-    with running(data, config(together), TOGETHER_API_KEY=KEY) as server:
-        workflow_id = str(submit(server, STEP)["id"])
+    vendor.order(phase, Hangs)
+    with running(data, config(vendor), TOGETHER_API_KEY=KEY) as server:
+        workflow_id = str(submit(server, step)["id"])
         deadline = time.monotonic() + PATIENCE
-        while not together.called(phase):
+        while not vendor.called(phase):
             assert time.monotonic() < deadline, f"there was no {phase}"
             time.sleep(0.02)
         server.kill()
     return workflow_id
 
 
-def restarted(together: Together, data: Path, workflow_id: str) -> tuple[JsonObject, list[bytes]]:
+def restarted(vendor: StandIn, data: Path, workflow_id: str) -> tuple[JsonObject, list[bytes]]:
     """The end of a workflow at the next server, and its pictures."""
-    with running(data, config(together), TOGETHER_API_KEY=KEY) as server:
+    with running(data, config(vendor), TOGETHER_API_KEY=KEY) as server:
         ended = end_of(server, workflow_id)
         return ended, pictures_of(server, ended)
 
@@ -83,7 +102,7 @@ def test_a_picture_within_the_answer_that_went_with_the_process_is_not_made_agai
     workflow_id = killed_during("submit", together, tmp_path)
     handle = msgspec.json.encode(Run("x", "black-forest-labs/FLUX.2-pro", time.time())).decode()
     literal = handle.replace(":", r"\:")
-    in_database(tmp_path, f"UPDATE attempts SET status = 'accepted', handle = '{literal}'")
+    in_database(tmp_path, f"UPDATE attempts SET status = 'accepted', handle = '{literal}'")  # noqa: S608 - it is ours
 
     ended, _ = restarted(together, tmp_path, workflow_id)
 
@@ -91,3 +110,13 @@ def test_a_picture_within_the_answer_that_went_with_the_process_is_not_made_agai
     assert (ended["status"], job["reason"]) == ("failed", "ambiguous")
     assert "before it was kept" in str(job)
     assert len(together.started) == 1
+
+
+def test_a_picture_that_costs_nothing_is_made_again(own: OpenAICompatible, tmp_path: Path) -> None:
+    workflow_id = killed_during("submit", own, tmp_path, TURBO)
+
+    ended, made = restarted(own, tmp_path, workflow_id)
+
+    [job] = jobs(ended)
+    assert [attempt["status"] for attempt in job["attempts"]] == ["lost", "succeeded"]  # type: ignore[union-attr,index,call-overload]
+    assert len(made) == 1

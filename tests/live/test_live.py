@@ -22,6 +22,8 @@ CHEAP = {
     "fal": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "invokeai": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "google": {"engine": "flux2", "model": "pro", "operation": "createImage", "width": 1024, "height": 1024},
+    "openai": {"engine": "flux2", "model": "max", "operation": "createImage", "width": 1024, "height": 1024},
+    "openai-compatible": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "replicate": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "sdcpp": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "swarmui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
@@ -33,11 +35,13 @@ ADDRESS = "PALIO_LIVE_"
 """Then comes the kind: the variable that holds the address of a server of one's own, which needs no key."""
 TABLES = {"google": '[providers.live.models."gemini-3.1-flash-lite-image"]\nfamily = "flux2"\nmembers = ["pro"]\n'}
 """What is configured besides."""
+MORE = {"openai": '[providers.live.models.gpt-image-2]\nfamily = "flux2"\nmembers = ["max"]\n'}
+"""What else is configured."""
 SIDES = {"width": 512, "height": 512}
 OF_A_RATIO = {"xai"}
 """Kinds whose models take no sides."""
-ADDRESS = "PALIO_LIVE_COMFYUI"
-"""The variable that holds the address of a ComfyUI server, which needs no key."""
+ADDRESS = "PALIO_LIVE_"
+"""Then comes the kind: the variable that holds the address of a server of one's own, which needs no key."""
 
 
 def test_every_kind_has_something_cheap():
@@ -56,12 +60,22 @@ def test_a_vendor_makes_an_image(kind: str, tmp_path: Path):
     keys = {} if variable.startswith(ADDRESS) else {variable: value}
     keys = {} if variable == ADDRESS else {variable: value}
     sides = {} if kind in OF_A_RATIO else SIDES
+    variable = VENDORS[kind].key_variable or ADDRESS + kind.upper().replace("-", "_")
+    if not (value := os.environ.get(variable, "").strip()):
+        pytest.skip(f"{variable} is not set")
+    address = f'base_url = "{value}"' if variable.startswith(ADDRESS) else ""
+    config = f'sketch = false\nvendors_by_key = false\n[providers.live]\nkind = "{kind}"\n{address}\n' + MORE.get(
+        kind, ""
+    )
+    keys = {} if variable.startswith(ADDRESS) else {variable: value}
+    input_ = {"prompt": PROMPT, **({} if kind in OF_A_RATIO else SIDES), **CHEAP[kind]}
 
     # When an image is asked for
     with running(tmp_path, config, **keys) as server, server.client() as client:
         asked: dict[str, object] = {"prompt": PROMPT, "width": 512, "height": 512, **CHEAP[kind]}
         step = {"$type": "imageGen", "input": asked}
         step = {"$type": "imageGen", "input": {"prompt": PROMPT, **sides, **CHEAP[kind]}}
+        step = {"$type": "imageGen", "input": input_}
         reply = client.post("/v2/consumer/workflows", json={"steps": [step]}, params={"wait": 100})
         done = reply.json()["steps"][0]
 
@@ -71,4 +85,5 @@ def test_a_vendor_makes_an_image(kind: str, tmp_path: Path):
     with Image.open(BytesIO(file.content)) as image:
         assert image.size == (asked["width"], asked["height"])
         assert kind in OF_A_RATIO or image.size == (512, 512)
+        assert kind in OF_A_RATIO or image.size == (input_["width"], input_["height"])
     print(done["jobs"][0]["attempts"])

@@ -24,6 +24,8 @@ from palio.providers.hosted.account import Account, Fetch
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
 from palio.providers.invokeai.provider import InvokeAI
+from palio.providers.openai import OpenAI
+from palio.providers.openai_compatible import OpenAICompatible
 from palio.providers.replicate import Replicate
 from palio.providers.scripted import Script, Scripted
 from palio.providers.sdcpp import StableDiffusionCpp
@@ -52,6 +54,8 @@ VENDORS: Mapping[str, type[HostedProvider]] = {
         Fal,
         Google,
         InvokeAI,
+        OpenAI,
+        OpenAICompatible,
         Replicate,
         StableDiffusionCpp,
         SwarmUI,

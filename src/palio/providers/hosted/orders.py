@@ -9,6 +9,7 @@ import msgspec
 from palio.contract.image.job import ImageJob
 from palio.contract.json import JsonObject
 from palio.providers.catalog.model import Model
+from palio.providers.hosted.payload import media_type
 
 
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,5 +59,7 @@ class Request:
 def multipart(fields: Mapping[str, str], files: Sequence[tuple[str, str, bytes]]) -> Form:
     """A form with files, each as the field's name, the file's name, which says what it is, and its bytes."""
     parts = [(name, (file, data)) for name, file, data in files]
+    """A form with pictures, each as the field's name, the file's name, and its bytes."""
+    parts = [(name, (file, data, media_type(data))) for name, file, data in files]
     request = httpx.Request("POST", "/", data=dict(fields), files=parts)
     return Form(request.read(), request.headers["Content-Type"])

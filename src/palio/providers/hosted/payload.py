@@ -45,11 +45,12 @@ def nested(flat: JsonObject) -> JsonObject:
 
 
 def data_url(data: bytes) -> str:
-    """A picture as a data URL. PNG, JPEG and WebP are told by their first bytes."""
-    return f"data:{_media_type(data)};base64,{base64.b64encode(data).decode()}"
+    """A picture as a data URL."""
+    return f"data:{media_type(data)};base64,{base64.b64encode(data).decode()}"
 
 
-def _media_type(data: bytes) -> str:
+def media_type(data: bytes) -> str:
+    """The media type of a picture. PNG, JPEG and WebP are told by their first bytes."""
     if data.startswith(b"\x89PNG"):
         return OutputFormat.png.media_type
     return OutputFormat.jpeg.media_type if data.startswith(b"\xff\xd8") else OutputFormat.webp.media_type
