@@ -12,6 +12,7 @@ from tests.standins.openai_compatible import OpenAICompatible
 from tests.standins.server import KEY, Hangs, StandIn, serving
 from tests.standins.together import Together
 
+from palio.contract.image.friendly import from_friendly
 from palio.contract.json import JsonObject
 from palio.providers.hosted.orders import Run
 
@@ -21,16 +22,7 @@ STEP: JsonObject = {
 }
 PATIENCE = 30.0
 
-TURBO: JsonObject = {
-    "$type": "imageGen",
-    "input": {
-        "engine": "sdcpp",
-        "ecosystem": "zImage",
-        "model": "turbo",
-        "operation": "createImage",
-        "prompt": "a kite",
-    },
-}
+TURBO: JsonObject = {"$type": "imageGen", "input": from_friendly({"engine": "z-image", "prompt": "a red kite"}, "")}
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ CHEAP = {
     "fal": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "invokeai": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "google": {"engine": "flux2", "model": "pro", "operation": "createImage", "width": 1024, "height": 1024},
+    "huggingface": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "openai": {"engine": "flux2", "model": "max", "operation": "createImage", "width": 1024, "height": 1024},
     "openai-compatible": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "replicate": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},

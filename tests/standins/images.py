@@ -45,6 +45,8 @@ class ImagesApi(StandIn):
             return Says(200, png(int(sides[1]), int(sides[2])), {"Content-Type": "image/png"})
         if self.wants_key and call.headers.get("authorization") != f"Bearer {KEY}":
             return Says(401, error("Incorrect API key provided", "invalid_api_key"))
+        if call.path == "/models" and call.method == "GET":
+            return Says(200, {"object": "list", "data": [{"id": "one", "object": "model"}]})
         if call.path != "/images/generations" or call.method != "POST":
             return Says(404, error("no such route"))
         return self.generate(call.json)

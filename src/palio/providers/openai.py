@@ -29,6 +29,7 @@ class OpenAI(ImagesProvider):
     kind: ClassVar[str] = "openai"
     base_url: ClassVar[str] = "https://api.openai.com/v1"
     key_variable: ClassVar[str | None] = "OPENAI_API_KEY"
+    enquiry: ClassVar[str | None] = "models"
     signals: ClassVar[Sequence[Signal]] = (
         PICTURE,
         NO_PICTURE,

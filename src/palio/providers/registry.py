@@ -24,6 +24,7 @@ from palio.providers.hosted.account import Account, Fetch
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
 from palio.providers.invokeai.provider import InvokeAI
+from palio.providers.huggingface import HuggingFace
 from palio.providers.openai import OpenAI
 from palio.providers.openai_compatible import OpenAICompatible
 from palio.providers.replicate import Replicate
@@ -54,6 +55,7 @@ VENDORS: Mapping[str, type[HostedProvider]] = {
         Fal,
         Google,
         InvokeAI,
+        HuggingFace,
         OpenAI,
         OpenAICompatible,
         Replicate,

@@ -19,6 +19,7 @@ class Together(ImagesProvider):
     kind: ClassVar[str] = "together"
     base_url: ClassVar[str] = "https://api.together.ai/v1"
     key_variable: ClassVar[str | None] = "TOGETHER_API_KEY"
+    enquiry: ClassVar[str | None] = "models"
     signals: ClassVar[Sequence[Signal]] = (
         PICTURE,
         NO_PICTURE,

@@ -38,6 +38,7 @@ class XAI(ImagesProvider):
     kind: ClassVar[str] = "xai"
     base_url: ClassVar[str] = "https://api.x.ai/v1"
     key_variable: ClassVar[str | None] = "XAI_API_KEY"
+    enquiry: ClassVar[str | None] = "models"
     signals: ClassVar[Sequence[Signal]] = (
         Signal("respect_moderation is false", Meaning.refused, SUCCESS, _is_blocked, {Phase.submit}),
         PICTURE,

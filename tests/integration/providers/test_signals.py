@@ -12,6 +12,7 @@ from tests.integration.providers.comfyui import COMFYUI, history
 from tests.integration.providers.dashscope import DASHSCOPE, task
 from tests.integration.providers.fal import FAL
 from tests.integration.providers.google import GOOGLE
+from tests.integration.providers.huggingface import HUGGINGFACE
 from tests.integration.providers.openai import OPENAI, OPENAI_COMPATIBLE
 from tests.integration.providers.replicate import REPLICATE, failed
 from tests.integration.providers.sdcpp import SDCPP
@@ -52,6 +53,7 @@ UNDER_TEST = (FAL, COMFYUI, BFL, CIVITAI, REPLICATE)
 UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE, TOGETHER)
 UNDER_TEST = (FAL, COMFYUI, BFL, REPLICATE, TOGETHER, XAI)
 UNDER_TEST = (FAL, COMFYUI, BFL, OPENAI, OPENAI_COMPATIBLE, REPLICATE, TOGETHER, XAI)
+UNDER_TEST = (FAL, COMFYUI, BFL, HUGGINGFACE, OPENAI, OPENAI_COMPATIBLE, REPLICATE, TOGETHER, XAI)
 FOLLOWED = [vendor for vendor in UNDER_TEST if vendor.answers_with != "picture"]
 SAMPLES = [(vendor, sample) for vendor in UNDER_TEST for sample in vendor.samples]
 
