@@ -19,8 +19,6 @@ from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signa
 
 TICKS_OF_USD = 1e10
 
-_EDITED = ("image", "images")
-
 
 def _error(pattern: str) -> Test:
     """Whether an error says something: its text or its code, in either of the two shapes that errors have."""
@@ -51,16 +49,15 @@ class XAI(ImagesProvider):
     )
 
     def payload(self, found: Fit, assignment: Assignment, pictures: Sequence[str]) -> JsonObject:
-        body = super().payload(found, assignment, pictures)
         edited: list[Json] = [{"type": "image_url", "url": picture} for picture in pictures]
+        body = super().payload(found, assignment, ())
         if len(edited) == 1:
-            return {**{name: value for name, value in body.items() if name != "images"}, "image": edited[0]}
+            return {**body, "image": edited[0]}
         return {**body, "images": edited} if edited else body
 
     def submission(self, order: Order) -> Request:
-        is_edit = any(name in order.payload for name in _EDITED)
-        body: JsonObject = {"model": order.model.id, **order.payload}
-        return Request("POST", "images/edits" if is_edit else "images/generations", body)
+        url = "images/edits" if order.payload.keys() & {"image", "images"} else "images/generations"
+        return Request("POST", url, {"model": order.model.id, **order.payload})
 
     def cost(self, run: Run, reply: Reply) -> float | None:
         ticks = reply.number("usage", "cost_in_usd_ticks")

@@ -140,3 +140,10 @@ async def test_an_answer_that_never_comes_is_waited_for_as_long_as_the_deadline_
         await here.start(assignment(OPENAI.job))
     await here.close()
     assert len(openai.started) == 1
+
+
+async def test_whether_the_key_is_good_is_asked_for_free(openai: OpenAI, monkeypatch: pytest.MonkeyPatch):
+    here = provider(openai, "openai", monkeypatch)
+    assert await here.check() == "here answers and takes the key"
+    await here.close()
+    assert not openai.started
