@@ -65,9 +65,8 @@ def test_a_vendor_makes_an_image(kind: str, tmp_path: Path):
     if not (value := os.environ.get(variable, "").strip()):
         pytest.skip(f"{variable} is not set")
     address = f'base_url = "{value}"' if variable.startswith(ADDRESS) else ""
-    config = f'sketch = false\nvendors_by_key = false\n[providers.live]\nkind = "{kind}"\n{address}\n' + MORE.get(
-        kind, ""
-    )
+    config = f'sketch = false\nvendors_by_key = false\n[providers.live]\nkind = "{kind}"\n{address}\n'
+    config += MORE.get(kind, "")
     keys = {} if variable.startswith(ADDRESS) else {variable: value}
     input_ = {"prompt": PROMPT, **({} if kind in OF_A_RATIO else SIDES), **CHEAP[kind]}
 

@@ -35,6 +35,7 @@ OPENAI_COMPATIBLE = Vendor(
     stand_in=OpenAICompatible,
     job=job(engine="z-image"),
     can_be_canceled=False,
+    repeats=True,
     answers_with="picture",
     seen_in_passing=("data",),
     samples=(
