@@ -51,8 +51,8 @@ class HuggingFace(ImagesProvider):
         ),
         NO_PICTURE,
         Signal("moderated", Meaning.refused, range(400, 500), _is_moderated, {Phase.submit}),
-        # Not a fault: it says for how long.
-        Signal("loading", Meaning.rate_limited, {503}, has("estimated_time"), {Phase.submit}),
+        # It says for how long, but of this model alone: the account is not to wait for it.
+        Signal("loading", Meaning.overloaded, {503}, has("estimated_time"), {Phase.submit}),
         FAILED,
     )
 
@@ -72,6 +72,3 @@ class HuggingFace(ImagesProvider):
         if _is_picture(reply):
             return [data_url(reply.answer.body)]
         return [reply.text("images", 0, "url")] if reply.items("images") else super().pictures(reply)
-
-    def pause(self, reply: Reply) -> float | None:
-        return reply.number("estimated_time") or super().pause(reply)

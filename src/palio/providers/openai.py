@@ -62,10 +62,14 @@ class OpenAI(ImagesProvider):
         return Request("POST", "images/edits", form=multipart({"model": order.model.id, **fields}, files))
 
     def cost(self, run: Run, reply: Reply) -> float | None:
-        counted = [(reply.number("usage", *path), usd) for path, usd in USD_OF_TOKENS.items()]
-        if not run.model.startswith("gpt-image-2") or reply.number("usage", "output_tokens") is None:
+        if not run.model.startswith("gpt-image-2"):
             return None
-        return sum((tokens or 0.0) * usd for tokens, usd in counted)
+        total = 0.0
+        for path, usd in USD_OF_TOKENS.items():
+            if (tokens := reply.number("usage", *path)) is None:
+                return None
+            total += tokens * usd
+        return total
 
 
 def _as_text(value: Json) -> str:

@@ -7,7 +7,7 @@ from tests.standins.huggingface import HuggingFace
 from tests.standins.images import error
 from tests.standins.server import Says, png
 
-from palio.providers.base import RateLimited, Refused, RunFailed, Unfunded
+from palio.providers.base import NotAccepted, Refused, RunFailed, Unfunded
 from palio.providers.hosted.signals import Phase
 
 FLAGGED = {"images": [{"url": "https://example.org/x.png"}], "has_nsfw_concepts": [True]}
@@ -30,7 +30,7 @@ HUGGINGFACE = Vendor(
         Sample("data without a picture", Phase.submit, Says(200, {"data": []}), RunFailed),
         Sample("moderated", Phase.submit, Says(422, MODERATED), Refused),
         Sample("moderated", Phase.submit, Says(400, error("NSFW content detected")), Refused),
-        Sample("loading", Phase.submit, Says(503, LOADING), RateLimited),
+        Sample("loading", Phase.submit, Says(503, LOADING), NotAccepted),
         Sample("402", Phase.submit, Says(402, NO_CREDITS), Unfunded),
         Sample("error of the run", Phase.submit, Says(500, {"error": "CUDA out of memory"}), RunFailed),
     ),

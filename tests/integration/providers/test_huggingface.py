@@ -8,7 +8,7 @@ from tests.integration.providers.vendors import assignment, job, provider, run
 from tests.standins.huggingface import HuggingFace
 from tests.standins.server import Says, serving
 
-from palio.providers.base import RateLimited
+from palio.providers.base import NotAccepted, RateLimited
 
 SDXL = "urn:air:sdxl:checkpoint:civitai:101055@128078"
 OWN = {"engine": "sdcpp", "ecosystem": "sdxl", "operation": "createImage", "model": SDXL}
@@ -47,15 +47,16 @@ async def test_a_job_goes_to_the_vendor_of_its_model(
     assert [call.path for call in huggingface.called("submit")] == [path]
 
 
-async def test_a_model_that_is_loading_is_left_alone_for_as_long_as_that_takes(
+async def test_a_model_that_is_loading_does_not_hold_up_the_account(
     huggingface: HuggingFace, monkeypatch: pytest.MonkeyPatch
 ):
     huggingface.order("submit", Says(503, LOADING))
     here = provider(huggingface, "huggingface", monkeypatch)
-    with pytest.raises(RateLimited) as loading:
+    with pytest.raises(NotAccepted) as loading:
         await here.start(assignment(HUGGINGFACE.job))
     await here.close()
-    assert loading.value.retry_after == 20.5
+    assert not isinstance(loading.value, RateLimited)
+    assert not huggingface.started
 
 
 def test_the_key_may_go_to_hugging_face_alone(huggingface: HuggingFace, monkeypatch: pytest.MonkeyPatch):

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 from tests.integration.providers.openai import OPENAI, OPENAI_COMPATIBLE, SERVES
 from tests.integration.providers.vendors import assignment, follow, job, provider, run
+from tests.standins.images import error
 from tests.standins.openai import OpenAI, form
 from tests.standins.openai_compatible import OpenAICompatible
 from tests.standins.server import Hangs, Says, serving
 
-from palio.providers.base import Ambiguous, Offer, Unable
+from palio.providers.base import Ambiguous, Offer, RateLimited, Unable
 
 PICTURE = "https://example.org/kite.png"
 TURBO = "Tongyi-MAI/Z-Image-Turbo"
@@ -32,7 +33,7 @@ def own() -> Iterator[OpenAICompatible]:
     ("usage", "usd"),
     [
         ({"output_tokens": 1000, "input_tokens_details": {"text_tokens": 100, "image_tokens": 1000}}, 0.0385),
-        ({"output_tokens": 1000}, 0.03),
+        ({"output_tokens": 1000}, None),
         ({"output_tokens": "a lot"}, None),
         (None, None),
     ],
@@ -129,6 +130,26 @@ async def test_a_picture_within_the_answer_is_gone_with_its_process(openai: Open
 
     # Then it is not asked for again
     assert len(openai.started) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after-ms": "1500", "Retry-After": "2"}, 1.5),
+        ({"retry-after-ms": "999999999"}, 3600.0),
+        ({"retry-after-ms": "inf", "Retry-After": "2"}, 2.0),
+        ({}, None),
+    ],
+)
+async def test_how_long_to_wait_may_be_said_in_milliseconds(
+    openai: OpenAI, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], seconds: float | None
+):
+    openai.order("submit", Says(429, error("slow down", "rate_limit_exceeded"), headers))
+    here = provider(openai, "openai", monkeypatch, **OPENAI.table)
+    with pytest.raises(RateLimited) as limited:
+        await here.start(assignment(OPENAI.job))
+    await here.close()
+    assert limited.value.retry_after == seconds
 
 
 async def test_an_answer_that_never_comes_is_waited_for_as_long_as_the_deadline_says(

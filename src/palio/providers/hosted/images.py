@@ -3,6 +3,7 @@
 Sources: PyPI `openai` 3.57.0 and `together` 3.1.1, their types and how they read errors and pauses.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -10,6 +11,7 @@ from palio.contract.json import Json
 from palio.providers.hosted.orders import Order, Request
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, has
 from palio.providers.hosted.synchronous import SynchronousProvider
+from palio.providers.wire import MAX_RETRY_AFTER
 
 
 def _shown(reply: Reply) -> Iterator[str]:
@@ -52,7 +54,7 @@ class ImagesProvider(SynchronousProvider):
         return list(_shown(reply))
 
     def pause(self, reply: Reply) -> float | None:
-        try:
-            return max(float(reply.headers["retry-after-ms"]), 0.0) / 1000
-        except (KeyError, ValueError):
-            return super().pause(reply)
+        milliseconds = reply.headers.get("retry-after-ms", "")
+        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", milliseconds, re.ASCII):
+            return min(float(milliseconds) / 1000, MAX_RETRY_AFTER)
+        return super().pause(reply)
