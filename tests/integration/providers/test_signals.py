@@ -94,6 +94,20 @@ OF_HTTP = (
     Sample("", Phase.poll, Says(200, {"status": "SOMETHING_NEW"})),
 )
 
+STATUSES = [
+    (vendor, sample)
+    for vendor in UNDER_TEST
+    for sample in OF_HTTP
+    if sample.phase is Phase.submit or vendor.answers_with == "run"
+]
+WAYS = [
+    (vendor, phase)
+    for vendor in FOLLOWED
+    for phase in ("poll", "result", "download")
+    if phase == "download" or vendor.answers_with == "run"
+]
+"""What is asked on the way from a handle to the picture."""
+
 
 @pytest.fixture(params=UNDER_TEST, ids=str)
 def vendor(request: pytest.FixtureRequest) -> Vendor:
@@ -180,7 +194,7 @@ async def test_a_row_leads_where_its_meaning_does(vendor: Vendor, sample: Sample
         assert not made.faults[sample.phase]
 
 
-@pytest.mark.parametrize("sample", OF_HTTP, ids=name_of)
+@pytest.mark.parametrize(("vendor", "sample"), STATUSES, indirect=["vendor"], ids=name_of)
 async def test_a_status_means_the_same_at_every_vendor(
     vendor: Vendor, stand_in: StandIn, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ):
@@ -217,6 +231,7 @@ async def test_a_submission_without_a_whole_answer_is_ambiguous_and_sent_once(
 @pytest.mark.parametrize("vendor", FOLLOWED, ids=str)
 @pytest.mark.parametrize("vendor", FOLLOWED, indirect=True, ids=str)
 @pytest.mark.parametrize("phase", ["poll", "result", "download"])
+@pytest.mark.parametrize(("vendor", "phase"), WAYS, indirect=["vendor"], ids=str)
 @pytest.mark.parametrize("fault", [Hangs, Drops, Truncates, Drips(), Page(), Page(503)], ids=str)
 async def test_trouble_on_the_way_costs_no_run(
     vendor: Vendor, stand_in: StandIn, phase: str, fault, monkeypatch: pytest.MonkeyPatch
