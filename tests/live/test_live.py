@@ -29,20 +29,16 @@ CHEAP = {
     "sdcpp": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "swarmui": {"engine": "sdcpp", "ecosystem": "zImage", "model": "turbo", "operation": "createImage"},
     "together": {"engine": "sdcpp", "ecosystem": "sdxl", "operation": "createImage", "model": SDXL_BASE},
-    "xai": {"engine": "grok", "operation": "createImage"},
+    "xai": {"engine": "grok", "operation": "createImage", "width": None, "height": None},
 }
-"""What is asked of each kind."""
+"""What is asked of each kind. A member that is None is not sent."""
 ADDRESS = "PALIO_LIVE_"
 """Then comes the kind: the variable that holds the address of a server of one's own, which needs no key."""
-TABLES = {"google": '[providers.live.models."gemini-3.1-flash-lite-image"]\nfamily = "flux2"\nmembers = ["pro"]\n'}
+TABLES = {
+    "google": '[providers.live.models."gemini-3.1-flash-lite-image"]\nfamily = "flux2"\nmembers = ["pro"]\n',
+    "openai": '[providers.live.models.gpt-image-2]\nfamily = "flux2"\nmembers = ["max"]\n',
+}
 """What is configured besides."""
-MORE = {"openai": '[providers.live.models.gpt-image-2]\nfamily = "flux2"\nmembers = ["max"]\n'}
-"""What else is configured."""
-SIDES = {"width": 512, "height": 512}
-OF_A_RATIO = {"xai"}
-"""Kinds whose models take no sides."""
-ADDRESS = "PALIO_LIVE_"
-"""Then comes the kind: the variable that holds the address of a server of one's own, which needs no key."""
 
 
 def test_every_kind_has_something_cheap():
@@ -52,30 +48,18 @@ def test_every_kind_has_something_cheap():
 @pytest.mark.parametrize("kind", sorted(CHEAP))
 def test_a_vendor_makes_an_image(kind: str, tmp_path: Path):
     # Given the vendor as the only provider
-    variable = VENDORS[kind].key_variable or ADDRESS + kind.upper()
+    variable = VENDORS[kind].key_variable or ADDRESS + kind.upper().replace("-", "_")
     if not (value := os.environ.get(variable, "").strip()):
         pytest.skip(f"{variable} is not set")
     address = f'base_url = "{value}"' if variable.startswith(ADDRESS) else ""
     config = f'sketch = false\nvendors_by_key = false\n[providers.live]\nkind = "{kind}"\n{address}\n'
     config += TABLES.get(kind, "")
     keys = {} if variable.startswith(ADDRESS) else {variable: value}
-    keys = {} if variable == ADDRESS else {variable: value}
-    sides = {} if kind in OF_A_RATIO else SIDES
-    variable = VENDORS[kind].key_variable or ADDRESS + kind.upper().replace("-", "_")
-    if not (value := os.environ.get(variable, "").strip()):
-        pytest.skip(f"{variable} is not set")
-    address = f'base_url = "{value}"' if variable.startswith(ADDRESS) else ""
-    config = f'sketch = false\nvendors_by_key = false\n[providers.live]\nkind = "{kind}"\n{address}\n'
-    config += MORE.get(kind, "")
-    keys = {} if variable.startswith(ADDRESS) else {variable: value}
-    input_ = {"prompt": PROMPT, **({} if kind in OF_A_RATIO else SIDES), **CHEAP[kind]}
 
     # When an image is asked for
     with running(tmp_path, config, **keys) as server, server.client() as client:
         asked: dict[str, object] = {"prompt": PROMPT, "width": 512, "height": 512, **CHEAP[kind]}
-        step = {"$type": "imageGen", "input": asked}
-        step = {"$type": "imageGen", "input": {"prompt": PROMPT, **sides, **CHEAP[kind]}}
-        step = {"$type": "imageGen", "input": input_}
+        step = {"$type": "imageGen", "input": {name: value for name, value in asked.items() if value is not None}}
         reply = client.post("/v2/consumer/workflows", json={"steps": [step]}, params={"wait": 100})
         done = reply.json()["steps"][0]
 
@@ -83,7 +67,5 @@ def test_a_vendor_makes_an_image(kind: str, tmp_path: Path):
         assert done["status"] == "succeeded", done
         file = client.get(done["output"]["images"][0]["url"], follow_redirects=True)
     with Image.open(BytesIO(file.content)) as image:
-        assert image.size == (asked["width"], asked["height"])
-        assert kind in OF_A_RATIO or image.size == (512, 512)
-        assert kind in OF_A_RATIO or image.size == (input_["width"], input_["height"])
+        assert asked["width"] is None or image.size == (asked["width"], asked["height"])
     print(done["jobs"][0]["attempts"])

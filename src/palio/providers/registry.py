@@ -23,8 +23,8 @@ from palio.providers.google import Google
 from palio.providers.hosted.account import Account, Fetch
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
-from palio.providers.invokeai.provider import InvokeAI
 from palio.providers.huggingface import HuggingFace
+from palio.providers.invokeai.provider import InvokeAI
 from palio.providers.openai import OpenAI
 from palio.providers.openai_compatible import OpenAICompatible
 from palio.providers.replicate import Replicate

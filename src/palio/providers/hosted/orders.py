@@ -57,8 +57,6 @@ class Request:
 
 
 def multipart(fields: Mapping[str, str], files: Sequence[tuple[str, str, bytes]]) -> Form:
-    """A form with files, each as the field's name, the file's name, which says what it is, and its bytes."""
-    parts = [(name, (file, data)) for name, file, data in files]
     """A form with pictures, each as the field's name, the file's name, and its bytes."""
     parts = [(name, (file, data, media_type(data))) for name, file, data in files]
     request = httpx.Request("POST", "/", data=dict(fields), files=parts)
