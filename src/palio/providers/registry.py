@@ -20,6 +20,7 @@ from palio.providers.diffusers.plan import Shelf
 from palio.providers.diffusers.provider import Diffusers, DiffusersOptions, Machine, check_installed
 from palio.providers.fal import Fal
 from palio.providers.google import Google
+from palio.providers.horde import Horde
 from palio.providers.hosted.account import Account, Fetch
 from palio.providers.hosted.provider import HostedProvider
 from palio.providers.http import HttpOptions, HttpProvider
@@ -28,6 +29,7 @@ from palio.providers.invokeai.provider import InvokeAI
 from palio.providers.openai import OpenAI
 from palio.providers.openai_compatible import OpenAICompatible
 from palio.providers.replicate import Replicate
+from palio.providers.runware import Runware
 from palio.providers.scripted import Script, Scripted
 from palio.providers.sdcpp import StableDiffusionCpp
 from palio.providers.sketch.provider import SketchProvider
@@ -54,11 +56,13 @@ VENDORS: Mapping[str, type[HostedProvider]] = {
         DashScope,
         Fal,
         Google,
+        Horde,
         InvokeAI,
         HuggingFace,
         OpenAI,
         OpenAICompatible,
         Replicate,
+        Runware,
         StableDiffusionCpp,
         SwarmUI,
         Together,

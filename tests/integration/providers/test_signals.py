@@ -12,14 +12,18 @@ from tests.integration.providers.comfyui import COMFYUI, history
 from tests.integration.providers.dashscope import DASHSCOPE, task
 from tests.integration.providers.fal import FAL
 from tests.integration.providers.google import GOOGLE
+from tests.integration.providers.horde import HORDE
+from tests.integration.providers.horde import error as error_of_the_horde
 from tests.integration.providers.huggingface import HUGGINGFACE
 from tests.integration.providers.invokeai import INVOKEAI
 from tests.integration.providers.openai import OPENAI, OPENAI_COMPATIBLE
 from tests.integration.providers.replicate import REPLICATE, failed
+from tests.integration.providers.runware import RUNWARE
+from tests.integration.providers.runware import error as error_of_a_task
 from tests.integration.providers.sdcpp import SDCPP
 from tests.integration.providers.sdcpp import told as told_of_a_job
 from tests.integration.providers.together import TOGETHER
-from tests.integration.providers.vendors import PROMPT, Sample, Vendor, assignment, follow, in_haste, provider, run
+from tests.integration.providers.vendors import Sample, Vendor, assignment, follow, in_haste, provider, run
 from tests.integration.providers.xai import XAI
 from tests.standins.ark import picture_error
 from tests.standins.google import candidate
@@ -44,8 +48,8 @@ from palio.providers.registry import VENDORS
 from palio.providers.wire import Answer
 
 UNDER_TEST = (
-    *(FAL, COMFYUI, ARK, BFL, CIVITAI, DASHSCOPE, GOOGLE, HUGGINGFACE, INVOKEAI, OPENAI, OPENAI_COMPATIBLE),
-    *(REPLICATE, SDCPP, TOGETHER, XAI),
+    *(FAL, COMFYUI, ARK, BFL, CIVITAI, DASHSCOPE, GOOGLE, HORDE, HUGGINGFACE, INVOKEAI, OPENAI),
+    *(OPENAI_COMPATIBLE, REPLICATE, RUNWARE, SDCPP, TOGETHER, XAI),
 )
 HELD_OPEN = {"a1111", "swarmui"}
 """Kinds whose answer to a submission is the picture, and which are followed meanwhile; they have tests of their own."""
@@ -119,7 +123,7 @@ def name_of(value: object) -> str:
 def row_of(vendor: Vendor, sample: Sample) -> str:
     """The row that is about a sample."""
     says = sample.says
-    reply = Reply(Answer(says.status, httpx.Headers(says.headers), says.content), PROMPT)
+    reply = Reply(Answer(says.status, httpx.Headers(says.headers), says.content), vendor.about)
     return row_in(VENDORS[vendor.kind].signals, sample.phase, reply).name
 
 
@@ -308,8 +312,10 @@ async def test_the_handle_and_the_errors_do_not_show_the_key(
         (CIVITAI, "poll", failed_workflow(SECRET)),
         (DASHSCOPE, "poll", task("FAILED", code="InternalError", message=SECRET)),
         (GOOGLE, "submit", candidate("NO_IMAGE", message=SECRET)),
+        (HORDE, "poll", error_of_the_horde(410, "RequestExpired", SECRET)),
         (REPLICATE, "poll", failed(SECRET)),
         (REPLICATE, "poll", Says(404, {"detail": SECRET})),
+        (RUNWARE, "poll", error_of_a_task("inferenceError", message=SECRET)),
         (SDCPP, "poll", told_of_a_job("failed", error={"code": "generation_failed", "message": SECRET})),
     ],
     ids=str,

@@ -109,6 +109,8 @@ class Vendor:
     seen_in_passing: tuple[str, ...] = ()
     """Rows that every run that goes well is a sample of."""
     can_be_canceled: bool = True
+    about: str = PROMPT
+    """The id that its samples are about, where it is one of ours."""
     repeats: bool = False
     """Whether a run whose fate is not known costs nothing and cannot be found, so that it is begun again."""
     answers_with: Literal["run", "address", "picture"] = "run"

@@ -9,7 +9,7 @@ import pytest
 from palio.contract.image.job import ImageJob, Lora, Operation
 from palio.errors import SetupError
 from palio.providers.catalog.fitting import Fit, fit, is_meant, weights_address
-from palio.providers.catalog.model import Model, Price, Unit
+from palio.providers.catalog.model import Model, Price, Unit, Written
 from palio.providers.catalog.reading import Catalog, read_catalog
 from palio.providers.hosted.payload import payload_of
 from palio.providers.registry import VENDORS
@@ -181,6 +181,51 @@ def test_pictures_are_numbered_where_a_vendor_wants_them_so():
     assert payload_of(found, job, ("A", "B")) == {"text": "a kite", "input_image": "A", "input_image_2": "B"}
 
 
+def test_a_field_with_a_dot_is_a_member_of_an_object():
+    made = model(operations=["edit"], images={"field": "inputs.references", "form": "many"}, extra={"inputs.most": 1})
+    job = asked(operation=Operation.edit, images=("x",))
+    found = fit(made, job)
+    assert isinstance(found, Fit)
+    assert payload_of(found, job, ("A",)) == {"text": "a kite", "inputs": {"most": 1, "references": ["A"]}}
+
+
+def test_a_ratio_may_stand_for_pixels():
+    made = model(aspect={"known": ["1:1", "16:9"], "sides": [[1024, 1024], [1392, 752]]})
+    job = asked(aspect="16:9", width=1360, height=768)
+    found = fit(made, job)
+    assert isinstance(found, Fit)
+    assert (found.width, found.height) == (1392, 752)
+    assert payload_of(found, job, ()) == {"text": "a kite", "width": 1392, "height": 752}
+
+
+@pytest.mark.parametrize(
+    ("written", "address", "more"),
+    [
+        ("url", "https://civitai.com/api/download/models/128713", ("https://civitai.com/api/download/models/776656",)),
+        ("air", "civitai:4384@128713", ("civitai:180891@776656",)),
+        ("version", "128713", ("776656",)),
+    ],
+)
+def test_weights_are_written_as_the_vendor_wants_them(written: str, address: str, more: tuple[str]):
+    checkpoint = "urn:air:sd1:checkpoint:civitai:4384@128713"
+    loras = {"field": "loras", "most": 1, "written": written, "path": "name", "scale": ["model", "clip"]}
+    made = model(
+        members=["*"], checkpoint={"field": "model", "written": written}, loras={**loras, "extra": {"is_version": True}}
+    )
+    job = asked(model=checkpoint, loras=(Lora("urn:air:sd1:lora:civitai:180891@776656", 0.8),))
+    found = fit(made, job)
+    assert isinstance(found, Fit)
+    lora = {"is_version": True, "name": more[0], "model": 0.8, "clip": 0.8}
+    assert payload_of(found, job, ()) == {"text": "a kite", "model": address, "loras": [lora]}
+
+
+@pytest.mark.parametrize("written", [Written.air, Written.version])
+def test_weights_that_cannot_be_written_so_are_declined(written: Written):
+    made = model(members=["*"], checkpoint={"field": "model", "written": written})
+    answer = fit(made, asked(model="huggingface:someone/some-checkpoint"))
+    assert answer == "cannot load the checkpoint huggingface:someone/some-checkpoint"
+
+
 @pytest.mark.parametrize(
     ("air", "address"),
     [
@@ -220,6 +265,11 @@ def test_an_operator_changes_one_member_of_a_model():
             "both size and",
         ),
         ({"shape": "open", "family": "flux1", "members": ["x"], "operations": ["edit"]}, "has no images to send"),
+        ({"family": "flux1", "members": ["x"], "aspect": {"known": ["1:1"]}}, "either a field, or sides"),
+        (
+            {"family": "flux1", "members": ["x"], "aspect": {"known": ["1:1"], "sides": [[1, 1], [2, 1]]}},
+            "of each known",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_read_is_named(table: dict[str, Any], said: str):

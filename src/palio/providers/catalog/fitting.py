@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from palio.contract.air import is_air, parse_air
 from palio.contract.image.aspect import ratio
 from palio.contract.image.job import ImageJob, Operation
-from palio.providers.catalog.model import MEGAPIXEL, Model, Number, Size, Text
+from palio.providers.catalog.model import MEGAPIXEL, Aspect, Model, Number, Size, Text, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +41,27 @@ def fit(model: Model, job: ImageJob) -> Fit | str:
     """How a model that is meant does a job, or the first reason why it cannot."""
     if reason := next(_reasons(model, job), None):
         return reason
-    width, height = _rounded(model.size, job)
     aspect = _aspect_of(job, model.aspect.known) if model.aspect is not None else None
+    width, height = _sides_of(model.aspect, aspect) or _rounded(model.size, job)
     price = model.price.of(width * height, job.steps, len(job.images)) if model.price is not None else None
     return Fit(model, width, height, aspect, price)
 
 
-def weights_address(air: str) -> str | None:
-    """Where a vendor can load a checkpoint or LoRA from; None for sources that have no public address."""
+def weights_address(air: str, written: Written = Written.url) -> str | None:
+    """What tells a vendor which checkpoint or LoRA to load; None if it cannot be said so."""
     parsed = parse_air(air)
-    match parsed.source.lower():
-        case "civitai" if parsed.version is not None and parsed.version.isdigit():
-            return f"https://civitai.com/api/download/models/{parsed.version}"
-        case "huggingface":
-            return parsed.id
-        case _:
-            return None
+    source, version = parsed.source.lower(), parsed.version
+    if source == "huggingface":
+        return parsed.id if written is Written.url else None
+    if source != "civitai" or version is None or not version.isdigit():
+        return None
+    match written:
+        case Written.url:
+            return f"https://civitai.com/api/download/models/{version}"
+        case Written.air:
+            return f"civitai:{parsed.id}@{version}"
+        case Written.version:
+            return version
 
 
 def short_name(model: str) -> str:
@@ -108,6 +113,13 @@ def _aspect_of(job: ImageJob, known: tuple[str, ...]) -> str | None:
     is_usual = abs(job.width * job.height / MEGAPIXEL - 1) < 0.1
     same = (aspect for aspect in known if is_usual and abs(ratio(aspect) - job.width / job.height) < 1e-9)
     return next(same, f"{job.width}:{job.height}")
+
+
+def _sides_of(aspect: Aspect | None, ratio: str | None) -> tuple[int, int] | None:
+    """The pixels that a ratio comes out with; None where the vendor chooses them."""
+    if aspect is None or ratio is None or not aspect.sides:
+        return None
+    return aspect.sides[aspect.known.index(ratio)]
 
 
 def _rounded(size: Size | None, job: ImageJob) -> tuple[int, int]:
@@ -179,7 +191,7 @@ def sampling_of(job: ImageJob) -> str:
 def _part_reasons(model: Model, job: ImageJob) -> Iterator[str]:
     if model.images is not None and not model.images.least <= len(job.images) <= model.images.most:
         yield f"works from {model.images.least} to {model.images.most} images, not {len(job.images)}"
-    if model.checkpoint is not None and (not is_air(job.model) or weights_address(job.model) is None):
+    if model.checkpoint is not None and _address(job.model, model.checkpoint.written) is None:
         yield f"cannot load the checkpoint {job.model}"
     if job.loras:
         yield from _lora_reasons(model, job)
@@ -191,6 +203,10 @@ def _part_reasons(model: Model, job: ImageJob) -> Iterator[str]:
         yield f"takes no other {', '.join(fixed)} than its own"
 
 
+def _address(air: str, written: Written) -> str | None:
+    return weights_address(air, written) if is_air(air) else None
+
+
 def _lora_reasons(model: Model, job: ImageJob) -> Iterator[str]:
     if model.loras is None:
         yield "takes no LoRAs"
@@ -199,7 +215,7 @@ def _lora_reasons(model: Model, job: ImageJob) -> Iterator[str]:
         yield f"takes at most {model.loras.most} LoRAs, not {len(job.loras)}"
     for lora in job.loras if model.loras.sources else ():
         known = is_air(lora.air) and parse_air(lora.air).source.lower() in model.loras.sources
-        if not known or weights_address(lora.air) is None:
+        if not known or _address(lora.air, model.loras.written) is None:
             yield f"cannot load the LoRA {lora.air}"
 
 

@@ -75,12 +75,20 @@ class Size(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Aspect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The aspect ratios that a model makes, as `known` spells them; the vendor chooses the pixels.
 
-    `of_source` is what is sent to keep the shape of the picture that is edited; empty: the field is left out.
+    `of_source` is what is sent to keep the shape of the picture that is edited; empty: the field is left out. Where
+    the vendor takes only certain sizes, `sides` are the width and height of each ratio, and are sent in its place.
     """
 
-    field: str
+    field: str = ""
     known: tuple[str, ...]
     of_source: str = ""
+    sides: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sides and len(self.sides) != len(self.known):
+            raise ValueError("an aspect has either no sides, or those of each known ratio")
+        if bool(self.field) == bool(self.sides):
+            raise ValueError("an aspect has either a field, or sides")
 
 
 class Number(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,15 +137,38 @@ class Images(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     follows: bool = False
 
 
-class Loras(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The LoRAs a model applies, as an array of `{path, scale}` in `field`.
+class Written(StrEnum):
+    """How a vendor is told which weights are meant."""
 
-    They are from `sources` of AIRs that the vendor can load from; where there are none, from files of one's own.
+    url = "url"
+    """Where anybody can download them; on Hugging Face the name of the repository."""
+    air = "air"
+    """The end of their AIR: `civitai:4384@128713`."""
+    version = "version"
+    """The number of their version on Civitai."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The checkpoint a model runs, which is the job's own."""
+
+    field: str
+    written: Written = Written.url
+
+
+class Loras(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The LoRAs a model applies, as an array in `field` of objects with the members `path` and `scale`.
+
+    Where a vendor scales parts of a model apart, all of `scale` get the same; `extra` is in every object. They are
+    from `sources` of AIRs that the vendor can load from; where there are none, from files of one's own.
     """
 
     field: str
     most: int
     sources: tuple[str, ...] = ("civitai", "huggingface")
+    written: Written = Written.url
+    path: str = "path"
+    scale: tuple[str, ...] = ("scale",)
+    extra: dict[str, Scalar] = {}
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,8 +191,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How long a run takes, to go by until there is a record."""
 
     prompt: Text
-    checkpoint: Text | None = None
-    """Where the address of the job's checkpoint goes."""
+    checkpoint: Checkpoint | None = None
     size: Size | None = None
     aspect: Aspect | None = None
     seed: Number | None = None

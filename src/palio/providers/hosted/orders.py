@@ -7,7 +7,7 @@ import httpx
 import msgspec
 
 from palio.contract.image.job import ImageJob
-from palio.contract.json import JsonObject
+from palio.contract.json import Json, JsonObject
 from palio.providers.catalog.model import Model
 from palio.providers.hosted.payload import media_type
 
@@ -49,7 +49,7 @@ class Request:
 
     method: str
     url: str
-    body: JsonObject | None = None
+    body: JsonObject | list[Json] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     about: str = ""
     """The run that is asked about, where the answer is about others too."""

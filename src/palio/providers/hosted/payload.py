@@ -3,10 +3,10 @@
 import base64
 from collections.abc import Sequence
 
-from palio.contract.image.job import ImageJob, Operation, OutputFormat
+from palio.contract.image.job import ImageJob, Lora, Operation, OutputFormat
 from palio.contract.json import JsonObject
 from palio.providers.catalog.fitting import Fit, sampling_of, weights_address
-from palio.providers.catalog.model import Form, Images, Model, Number, Size
+from palio.providers.catalog.model import Form, Images, Loras, Model, Number, Size
 
 
 def payload_of(fit: Fit, job: ImageJob, pictures: Sequence[str]) -> JsonObject:
@@ -21,7 +21,7 @@ def payload_of(fit: Fit, job: ImageJob, pictures: Sequence[str]) -> JsonObject:
     body |= _numbers(model, job)
     body |= _pictures(model.images, pictures)
     if model.loras is not None and job.loras:
-        body[model.loras.field] = [{"path": weights_address(lora.air), "scale": lora.strength} for lora in job.loras]
+        body[model.loras.field] = [_lora(model.loras, lora) for lora in job.loras]
     if model.format is not None:
         first = next(iter(model.format.words.values()))
         body[model.format.field] = model.format.words.get(job.format.value, first)
@@ -56,11 +56,18 @@ def media_type(data: bytes) -> str:
     return OutputFormat.jpeg.media_type if data.startswith(b"\xff\xd8") else OutputFormat.webp.media_type
 
 
+def _lora(loras: Loras, lora: Lora) -> JsonObject:
+    address: JsonObject = {**loras.extra, loras.path: weights_address(lora.air, loras.written)}
+    return address | dict.fromkeys(loras.scale, lora.strength)
+
+
 def _shape(model: Model, fit: Fit) -> JsonObject:
     if model.size is not None:
         return {**model.size.extra, **_sides(model.size, fit)}
     if model.aspect is None:
         return {}
+    if model.aspect.sides:
+        return {"width": fit.width, "height": fit.height} if fit.aspect else {}
     aspect = fit.aspect or model.aspect.of_source
     return {model.aspect.field: aspect} if aspect else {}
 
@@ -77,7 +84,7 @@ def _texts(model: Model, job: ImageJob) -> JsonObject:
     if model.negative_prompt is not None and job.negative_prompt:
         body[model.negative_prompt.field] = job.negative_prompt
     if model.checkpoint is not None:
-        body[model.checkpoint.field] = weights_address(job.model)
+        body[model.checkpoint.field] = weights_address(job.model, model.checkpoint.written)
     if model.sampling is not None and (wanted := sampling_of(job)):
         body[model.sampling.field] = model.sampling.words[wanted]
     for words, value in ((model.sampler, job.sampler), (model.scheduler, job.scheduler)):
