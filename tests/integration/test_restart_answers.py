@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import Server, running
 from tests.integration.test_restart import end_of, in_database, jobs, pictures, submit
 from tests.standins.openai_compatible import OpenAICompatible
-from tests.standins.server import KEY, Hangs, StandIn, serving
+from tests.standins.server import KEY, Delays, Hangs, Says, StandIn, serving
 from tests.standins.together import Together
 
 from palio.contract.image.friendly import from_friendly
@@ -42,15 +42,19 @@ def config(vendor: StandIn) -> str:
     return f'sketch = false\n[providers.vendor]\nkind = "{kind}"\nbase_url = "{vendor.url}"\n'
 
 
+def wait_for(phase: str, vendor: StandIn) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not vendor.called(phase):
+        assert time.monotonic() < deadline, f"there was no {phase}"
+        time.sleep(0.02)
+
+
 def killed_during(phase: str, vendor: StandIn, data: Path, step: JsonObject = STEP) -> str:
     """The id of a workflow whose server was killed while the vendor kept it waiting."""
     vendor.order(phase, Hangs)
     with running(data, config(vendor), TOGETHER_API_KEY=KEY) as server:
         workflow_id = str(submit(server, step)["id"])
-        deadline = time.monotonic() + PATIENCE
-        while not vendor.called(phase):
-            assert time.monotonic() < deadline, f"there was no {phase}"
-            time.sleep(0.02)
+        wait_for(phase, vendor)
         server.kill()
     return workflow_id
 
@@ -75,6 +79,59 @@ def test_a_picture_that_was_paid_for_is_downloaded_by_the_next_process(together:
     assert len(made) == 1
     assert [len(job["attempts"]) for job in jobs(ended)] == [1]  # type: ignore[arg-type]
     assert len(together.started) == 1
+
+
+class Moody(Together):
+    """Answers with bytes, or not at all, where asked for an address."""
+
+    is_inline = False
+    is_busy = False
+
+    def generate(self, input_: JsonObject) -> Says:
+        if self.is_busy:
+            return Says(503, {"error": {"message": "The engine is overloaded", "type": "server_error"}})
+        return super().generate({**input_, "response_format": "base64"} if self.is_inline else input_)
+
+
+@pytest.fixture
+def moody() -> Iterator[Moody]:
+    with serving(stand_in := Moody()):
+        yield stand_in
+
+
+@pytest.mark.parametrize("is_inline", [False, True])
+def test_a_server_that_is_told_to_stop_waits_for_a_picture_that_is_paid_for(
+    moody: Moody, tmp_path: Path, is_inline: bool
+) -> None:
+    # Given a vendor that takes its time to answer
+    moody.is_inline = is_inline
+    moody.order("submit", Delays(1.5))
+    with running(tmp_path, config(moody), TOGETHER_API_KEY=KEY) as server:
+        workflow_id = str(submit(server, STEP)["id"])
+        wait_for("submit", moody)
+
+        # When the server is told to stop meanwhile
+    ended, made = restarted(moody, tmp_path, workflow_id)
+
+    # Then the picture was kept, and nothing had to be paid again
+    assert ended["status"] == "succeeded"
+    assert len(made) == 1
+    assert len(moody.started) == 1
+
+
+def test_what_a_vendor_refuses_while_the_server_stops_is_tried_again_by_the_next(moody: Moody, tmp_path: Path) -> None:
+    moody.is_busy = True
+    moody.order("submit", Delays(1.5))
+    with running(tmp_path, config(moody), TOGETHER_API_KEY=KEY) as server:
+        workflow_id = str(submit(server, STEP)["id"])
+        wait_for("submit", moody)
+    moody.is_busy = False
+
+    ended, made = restarted(moody, tmp_path, workflow_id)
+
+    assert ended["status"] == "succeeded"
+    assert len(made) == 1
+    assert len(moody.started) == 1
 
 
 def test_an_answer_that_never_came_is_ambiguous_and_not_asked_for_again(together: Together, tmp_path: Path) -> None:

@@ -77,6 +77,13 @@ class Stalls:
 
 
 @dataclass(frozen=True)
+class Delays:
+    """Does what was asked, and answers later."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Drips:
     """Does what was asked, and answers byte by byte."""
 
@@ -84,7 +91,7 @@ class Drips:
     """Between two bytes."""
 
 
-Fault: TypeAlias = Says | type[Hangs] | type[Drops] | type[Truncates] | type[Stalls] | Drips
+Fault: TypeAlias = Says | type[Hangs] | type[Drops] | type[Truncates] | type[Stalls] | Delays | Drips
 
 
 class StandIn:
@@ -177,6 +184,8 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
             assert says is not None
             if fault is Hangs:
                 stand_in.closing.wait()
+            if isinstance(fault, Delays):
+                stand_in.closing.wait(fault.seconds)
             if fault is Hangs or fault is Drops:
                 self.close_connection = True
                 return

@@ -15,12 +15,11 @@ from palio import __version__
 from palio.blobs.images import UnreadableImage
 from palio.blobs.inputs import BadImage
 from palio.blobs.service import Kept
-from palio.contract.document import Job
 from palio.contract.instant import now
 from palio.contract.status import Status
 from palio.engine.lifecycle import finish, reopen
-from palio.engine.room import Room
 from palio.engine.showing import show_end, show_no_more, show_start, told
+from palio.engine.stopping import stop
 from palio.engine.together import undisturbed
 from palio.providers.base import (
     Ambiguous,
@@ -41,13 +40,12 @@ from palio.store.ledger import Attempt, AttemptStatus, Report, Settlement
 
 if TYPE_CHECKING:
     from palio.engine.job_run import JobRun
-    from palio.engine.workflow_run import WorkflowRun
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=1)
-CANCEL_SECONDS = 1.0
-"""How long a provider may take to confirm that it stopped."""
+STOP_SECONDS = 20.0
+"""How long a server that stops waits for what is paid for and would be lost with it."""
 
 FIND_PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 """Seconds between questions about a run whose answer was lost."""
@@ -147,6 +145,8 @@ class AttemptRun:
             return self._handle
         if self._is_resumed:
             return await self._find_again()
+        if not (self._provider.free or self._provider.findable):
+            return await self._start_with_care()
         try:
             handle = await self._provider.start(self._assignment)
         except Ambiguous as error:
@@ -155,6 +155,35 @@ class AttemptRun:
             handle = await self._find(error)
         await self._remember(handle)
         return handle
+
+    async def _start_with_care(self) -> str:
+        """The handle of a run of which only the provider's answer tells what it has come to, and which may be paid."""
+        starting = asyncio.ensure_future(self._provider.start(self._assignment))
+        try:
+            handle = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            if self._job_run.run.is_stopping and not self._job_run.is_called_off(self):
+                await undisturbed(self._bring_home(starting))
+            starting.cancel()
+            await asyncio.wait([starting])
+            raise
+        await self._remember(handle)
+        return handle
+
+    async def _bring_home(self, starting: asyncio.Future[str]) -> None:
+        """The server stops: hear the provider out, and keep a picture that has come with its answer."""
+        log.info("job %s waits for what %s answers", self.attempt.job_id, self._provider.name)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                handle = await starting
+                await self._remember(handle)
+                if self._provider.synchronous:
+                    await self._keep(await self._watch(handle))
+        except TimeoutError:
+            log.warning("nobody knows what became of job %s at %s", self.attempt.job_id, self._provider.name)
+        except ProviderError as error:
+            if self._handle is None:
+                await self._fail(error)  # A next process goes on with what has a handle.
 
     async def _find_again(self) -> str:
         """The handle of a run that another process began, and of which it kept none."""
@@ -330,33 +359,6 @@ class AttemptRun:
         job.started_at = job.started_at or self.attempt.started_at
         job.provider = self.attempt.provider
         show_start(job, self.attempt, self.entry.contender.offer.rounded_to)
-
-
-async def stop(run: "WorkflowRun", attempt: Attempt, job: Job, handle: str | None) -> None:
-    """Tell an attempt's provider to stop; record and show that it did, or that nobody knows whether it did."""
-    status, detail = await ask_to_stop(run.room, attempt, handle)
-    show_end(job, attempt, status, detail=detail)
-    await run.room.ledger.settle(attempt.id, Settlement(status, detail=detail), run.state())
-
-
-async def ask_to_stop(room: Room, attempt: Attempt, handle: str | None) -> tuple[AttemptStatus, str | None]:
-    """Tell an attempt's provider to stop: what that makes of the attempt, and why if it is not sure."""
-    provider = room.providers.get(attempt.provider)
-    if provider is not None and (handle is not None or provider.findable):
-        try:
-            async with asyncio.timeout(CANCEL_SECONDS):
-                handle = handle or await provider.find(attempt.id)
-                if handle is None:
-                    await asyncio.sleep(CANCEL_SECONDS / 4)  # The request may still have been on its way.
-                    handle = await provider.find(attempt.id)
-                if handle is not None:
-                    await provider.cancel(handle)
-        except Exception as error:
-            log.warning("provider %s did not confirm the cancel of %s: %s", provider.name, attempt.id, error)
-            return AttemptStatus.abandoned, f"cancel was asked for but not confirmed: {told(error)}"
-    elif provider is None or not provider.free:
-        return AttemptStatus.abandoned, "it could not be canceled: the provider has not said what to cancel"
-    return AttemptStatus.canceled, None
 
 
 class NotKept(ProviderError):

@@ -19,11 +19,12 @@ from palio.contract.image.job import ImageJob
 from palio.contract.instant import now
 from palio.contract.status import Status
 from palio.contract.steering import Steering
-from palio.engine.attempt_run import LEASE, AttemptRun, stop
+from palio.engine.attempt_run import LEASE, AttemptRun
 from palio.engine.heat import Heat
 from palio.engine.lifecycle import finish
 from palio.engine.outlook import Outlook
 from palio.engine.showing import show_end, told
+from palio.engine.stopping import stop
 from palio.engine.together import undisturbed
 from palio.providers.base import (
     Ambiguous,

@@ -9,11 +9,11 @@ from palio.contract.instant import now
 from palio.contract.status import Status
 from palio.contract.template import WorkflowTemplate
 from palio.engine.announcer import Announcer, within
-from palio.engine.attempt_run import ask_to_stop
 from palio.engine.lifecycle import end_all
 from palio.engine.outlook import Outlook
 from palio.engine.planning import Plan, template_of
 from palio.engine.room import Room
+from palio.engine.stopping import ask_to_stop
 from palio.engine.upkeep import Upkeep
 from palio.engine.workflow_run import WorkflowRun
 from palio.errors import BadRequest, TooBusy

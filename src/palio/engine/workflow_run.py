@@ -15,12 +15,13 @@ from palio.contract.status import Status
 from palio.contract.steering import read_steering
 from palio.contract.step_template import StepTemplate
 from palio.contract.template import WorkflowTemplate
-from palio.engine.attempt_run import Overtaken, stop
+from palio.engine.attempt_run import Overtaken
 from palio.engine.job_run import JobRun
 from palio.engine.lifecycle import advance, end_all
 from palio.engine.planning import Plan
 from palio.engine.room import Room
 from palio.engine.step_run import StepRun
+from palio.engine.stopping import stop
 from palio.engine.together import together, undisturbed
 from palio.store.ledger import Attempt
 from palio.store.workflows import Stored

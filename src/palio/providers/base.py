@@ -207,6 +207,7 @@ class Provider:
         findable: bool = False,
         free: bool = False,
         stand_in: bool = False,
+        synchronous: bool = False,
     ) -> None:
         self.name = name
         self.concurrency = concurrency
@@ -217,6 +218,8 @@ class Provider:
         """Whether `find` can tell a run by the attempt's id."""
         self.free = free
         """Whether a run that is lost costs nothing, so that it may simply be run again."""
+        self.synchronous = synchronous
+        """Whether `start` takes as long as the run does, so that afterwards only the picture has to be fetched."""
         self.stand_in = stand_in
         """Whether it is asked only where no other provider can do the job."""
 

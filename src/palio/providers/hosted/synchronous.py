@@ -31,6 +31,7 @@ class SynchronousProvider(HostedProvider):
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)
+        self.synchronous = True
         self.resumable = not self.free
         self._held: dict[str, str] = {}
 
