@@ -20,7 +20,7 @@ from palio.contract.status import Status
 from palio.engine.lifecycle import finish, reopen
 from palio.engine.showing import show_end, show_no_more, show_start, told
 from palio.engine.stopping import stop
-from palio.engine.together import undisturbed
+from palio.engine.together import never, undisturbed
 from palio.providers.base import (
     Ambiguous,
     Assignment,
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=1)
-STOP_SECONDS = 20.0
-"""How long a server that stops waits for what is paid for and would be lost with it."""
-
 FIND_PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 """Seconds between questions about a run whose answer was lost."""
 
@@ -72,6 +69,9 @@ class AttemptRun:
     async def claim(self) -> bool:
         """Put the attempt on record, and with it win the job; False if the job was over before. Raises Overtaken."""
         attempt, ledger, job_run = self.attempt, self._room.ledger, self._job_run
+        if job_run.run.is_stopping:
+            self.entry.withdrawn()
+            await never()  # The next process goes on from here.
         self._show()
         try:
             has_won = await ledger.claim(attempt, attempt.started_at + LEASE, job_run.run.state())
@@ -110,7 +110,12 @@ class AttemptRun:
         if self._is_resumed:
             self._show()
         try:
-            made = await self._watch(await self._begin())
+            if self._would_be_lost:
+                self._room.unheard.add(self)
+            handle = await self._begin()
+            if not self._provider.synchronous:
+                self._room.unheard.discard(self)
+            made = await self._watch(handle)
             try:
                 await self._keep(made)
             except asyncio.CancelledError:
@@ -134,10 +139,17 @@ class AttemptRun:
             # An adapter that breaks says nothing about the run, which may be going on and paid for.
             kind = RunFailed if self._provider.free else Ambiguous
             await self._fail(kind(f"{type(error).__name__}: {error}"))
+        finally:
+            self._room.unheard.discard(self)
 
     async def let_go(self) -> None:
         """It was taken up, and will not be gone on with here."""
         await self._stop()
+
+    @property
+    def _would_be_lost(self) -> bool:
+        """Whether a run would be paid for and not be known to a next process, if this one did not hear its answer."""
+        return not (self._provider.free or self._provider.findable or self._is_resumed)
 
     async def _begin(self) -> str:
         """The handle of the run."""
@@ -145,8 +157,6 @@ class AttemptRun:
             return self._handle
         if self._is_resumed:
             return await self._find_again()
-        if not (self._provider.free or self._provider.findable):
-            return await self._start_with_care()
         try:
             handle = await self._provider.start(self._assignment)
         except Ambiguous as error:
@@ -155,35 +165,6 @@ class AttemptRun:
             handle = await self._find(error)
         await self._remember(handle)
         return handle
-
-    async def _start_with_care(self) -> str:
-        """The handle of a run of which only the provider's answer tells what it has come to, and which may be paid."""
-        starting = asyncio.ensure_future(self._provider.start(self._assignment))
-        try:
-            handle = await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            if self._job_run.run.is_stopping and not self._job_run.is_called_off(self):
-                await undisturbed(self._bring_home(starting))
-            starting.cancel()
-            await asyncio.wait([starting])
-            raise
-        await self._remember(handle)
-        return handle
-
-    async def _bring_home(self, starting: asyncio.Future[str]) -> None:
-        """The server stops: hear the provider out, and keep a picture that has come with its answer."""
-        log.info("job %s waits for what %s answers", self.attempt.job_id, self._provider.name)
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                handle = await starting
-                await self._remember(handle)
-                if self._provider.synchronous:
-                    await self._keep(await self._watch(handle))
-        except TimeoutError:
-            log.warning("nobody knows what became of job %s at %s", self.attempt.job_id, self._provider.name)
-        except ProviderError as error:
-            if self._handle is None:
-                await self._fail(error)  # A next process goes on with what has a handle.
 
     async def _find_again(self) -> str:
         """The handle of a run that another process began, and of which it kept none."""

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 CANCEL_SECONDS = 2.0
 """How long a request to cancel waits to see the workflow over."""
 
+STOP_SECONDS = 20.0
+"""How long a server that stops waits for what is paid for and would be lost with it."""
+
 
 class Orchestrator:
     """Runs workflows. `serve` must be running for anything to happen."""
@@ -61,6 +64,7 @@ class Orchestrator:
             finally:
                 for run in self._active.values():
                     run.is_stopping = True
+                await self._hear_out()
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -105,6 +109,13 @@ class Orchestrator:
             log.exception("workflow %s could not be saved; it is taken up at the next start", workflow_id)
         finally:
             self._active.pop(workflow_id, None)
+
+    async def _hear_out(self) -> None:
+        """Wait a while for answers that tell what was paid for: with this process they would be lost."""
+        unheard = self.room.unheard
+        if unheard:
+            log.info("waiting up to %g s for the answers to %d runs", STOP_SECONDS, len(unheard))
+            await unheard.wait(STOP_SECONDS)
 
     async def _stop_strays(self) -> None:
         """Stop what still runs for workflows that are over: nobody takes these up any more."""

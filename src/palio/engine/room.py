@@ -1,5 +1,6 @@
 """What a running workflow works with."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,6 +8,7 @@ from datetime import timedelta
 from palio.blobs.service import Blobs
 from palio.contract.steering import Objective, Steering
 from palio.engine.inputs import Inputs
+from palio.engine.unheard import Unheard
 from palio.providers.base import Provider
 from palio.race.field import Field
 from palio.store.ledger import Ledger
@@ -53,3 +55,4 @@ class Room:
     retention: timedelta
     step_timeout: timedelta
     rules: RaceRules = RaceRules()
+    unheard: Unheard = dataclasses.field(default_factory=Unheard)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -35,3 +35,9 @@ async def undisturbed(work: Coroutine[None, None, T]) -> T:
             task.exception()  # Looked at, or it would be reported as forgotten.
         raise cut_off
     return task.result()
+
+
+async def never() -> NoReturn:
+    """Wait to be cancelled."""
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError("nobody can end this")
