@@ -15,7 +15,7 @@ whose handle never arrived can be found by the id that Palio gave it (`find`).
     ├── InvalidJob       the job cannot be done as asked, by anybody: final
     ├── Incapable        this provider cannot do it, though it offered to: the next one
     ├── Ambiguous        the request was sent and nothing came back: looked up by id, never sent again blindly
-    └── Lost             the handle leads nowhere: the run is gone
+    └── Lost             the handle leads nowhere: the run is gone, or its picture is. As with Ambiguous, it may be paid
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -8,6 +8,7 @@ from palio.providers.base import (
     Incapable,
     InvalidJob,
     KeyRefused,
+    Lost,
     NotAccepted,
     ProviderError,
     RateLimited,
@@ -48,7 +49,7 @@ class Policy:
     shop_refusals: bool = False
     """Offer a job to others that moderation refused here."""
     repeat_ambiguous: bool = False
-    """Run a job elsewhere whose fate here is not known: it may be paid for twice."""
+    """Run a job again whose fate here is not known, or whose run is lost: it may be paid for twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def judge(error: ProviderError, policy: Policy) -> Judgement:
             return Judgement(Next.retry if policy.shop_refusals else Next.block, Effect.none)
         case InvalidJob():
             return Judgement(Next.fail, Effect.none)
-        case Ambiguous():
+        case Ambiguous() | Lost():
+            # A run that its vendor does not know any more may have been paid for as one that was never heard of.
             return Judgement(Next.retry if policy.repeat_ambiguous else Next.fail, Effect.fault)
         case _:
             return Judgement(Next.retry, Effect.fault)

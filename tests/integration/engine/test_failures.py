@@ -16,7 +16,6 @@ from palio.providers.base import (
     Assignment,
     Handle,
     InvalidJob,
-    Lost,
     NotAccepted,
     Offer,
     Refused,
@@ -47,10 +46,10 @@ class TestFailedRun:
         assert errors(document.steps[0]) == []
 
     async def test_it_is_tried_again_on_the_same_provider_if_that_is_all_there_is(self, tmp_path: Path) -> None:
-        async with engine(tmp_path, Painter(at_end=[RunFailed("a"), Lost("b")])) as palio:
+        async with engine(tmp_path, Painter(at_end=[RunFailed("a"), RunFailed("b")])) as palio:
             document = await palio.run(image())
 
-        assert providers_tried(document) == ["painter failed", "painter lost", "painter succeeded"]
+        assert providers_tried(document) == ["painter failed", "painter failed", "painter succeeded"]
 
     @pytest.mark.parametrize(("retries", "runs"), [({"retries": 0}, 1), ({"retries": 1}, 2), ({}, 3)])
     async def test_it_is_tried_as_often_as_the_step_says(

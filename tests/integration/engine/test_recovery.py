@@ -113,18 +113,18 @@ async def test_a_run_at_a_provider_that_is_no_longer_configured_is_not_started_e
     assert (document.status, jobs(document)[0].reason, other.started) == (S.failed, "ambiguous", [])
 
 
-async def test_a_handle_that_leads_nowhere_is_a_failed_run(tmp_path: Path) -> None:
-    first, second = closed(resumable=True), Painter(resumable=True, at_end=[Lost("expired")])
+@pytest.mark.parametrize(("free", "ends"), [(True, ["failed lost", "succeeded None"]), (False, ["failed lost"])])
+async def test_a_run_whose_handle_leads_nowhere_is_made_again_if_that_is_not_paid_again(
+    tmp_path: Path, free: bool, ends: list[str]
+) -> None:
+    first, second = closed(resumable=True, free=free), Painter(resumable=True, free=free, at_end=[Lost("expired")])
     async with engine(tmp_path, first) as palio:
         workflow_id = await left_running(palio, first)
 
     async with engine(tmp_path, second) as palio:
         document = await palio.end_of(workflow_id)
 
-    assert [f"{shown.status} {shown.error}" for shown in jobs(document)[0].attempts or []] == [
-        "failed lost",
-        "succeeded None",
-    ]
+    assert [f"{shown.status} {shown.error}" for shown in jobs(document)[0].attempts or []] == ends
 
 
 async def test_a_paid_run_whose_provider_breaks_when_watched_again_is_not_started_elsewhere(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ TABLE = {
     InvalidJob: (Next.fail, Effect.none),
     Incapable: (Next.another, Effect.none),
     Ambiguous: (Next.fail, Effect.fault),
-    Lost: (Next.retry, Effect.fault),
+    Lost: (Next.fail, Effect.fault),
 }
 
 
@@ -56,10 +56,11 @@ def test_an_operator_may_have_refused_jobs_offered_to_others() -> None:
 
 
 def test_an_operator_may_have_jobs_repeated_whose_fate_is_not_known() -> None:
-    assert judge(Ambiguous("?"), Policy(repeat_ambiguous=True)) == Judgement(Next.retry, Effect.fault)
+    policy = Policy(repeat_ambiguous=True)
+    assert judge(Ambiguous("?"), policy) == judge(Lost("?"), policy) == Judgement(Next.retry, Effect.fault)
 
 
 @pytest.mark.parametrize("kind", TABLE, ids=lambda kind: kind.__name__)
 def test_the_operators_wishes_change_nothing_else(kind: type[ProviderError]) -> None:
-    if kind not in (Refused, Ambiguous):
+    if kind not in (Refused, Ambiguous, Lost):
         assert judge(kind("so"), Policy(shop_refusals=True, repeat_ambiguous=True)) == judge(kind("so"), Policy())
