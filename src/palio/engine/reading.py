@@ -24,7 +24,7 @@ def as_read(
     if outlook:
         for step in document.steps:
             _show_outlook(step, outlook, at)
-        if any(expected.is_preparing for expected in outlook.values()):
+        if not document.status.is_final and any(expected.is_preparing for expected in outlook.values()):
             document.status = roll_up(step.status for step in document.steps)
     for step in every_step(document.steps):
         for blob in (step.output.images if step.output is not None else None) or ():
@@ -70,8 +70,9 @@ def _show_outlook(step: Step, outlook: Mapping[str, Outlook], at: datetime) -> N
 
 
 def _show_expected(job: Job, expected: Outlook, at: datetime) -> None:
-    if expected.is_preparing:
-        # Of this moment, as the progress is: what is stored says that somebody has the job.
+    if expected.is_preparing and not job.status.is_final:
+        # Of this moment, as the progress is: what is stored says that somebody has the job. Where it says that the
+        # job is over, its run may still be on its way out.
         job.status = Status.preparing
     if expected.rate is not None:
         job.estimated_progress_rate = round(expected.rate, 3)

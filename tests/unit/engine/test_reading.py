@@ -134,9 +134,21 @@ def test_a_job_that_is_prepared_is_read_so_and_counts_for_its_step_and_workflow(
     assert (document.steps[0].status, document.status) == (status, status)
 
 
+@pytest.mark.parametrize("over", [Status.canceled, Status.succeeded, Status.expired])
+def test_what_is_over_stays_so_while_a_run_that_was_prepared_is_still_being_stopped(over):
+    job = Job(id="a", status=over, cost=1)
+    document = workflow(step(status=over, jobs=[job]))
+    document.status = over
+
+    as_read(document, SIGNER, BASE, outlook={"a": Outlook(rate=0.25, is_preparing=True)}, hide_mature=False)
+
+    assert {job.status, document.steps[0].status, document.status} == {over}
+
+
 def test_a_copy_that_is_prepared_counts_for_its_repeat():
     copy = step(status=Status.processing, jobs=[Job(id="a", status=Status.processing, cost=1)])
     document = workflow(repeating(copy, step(status=Status.unassigned), status=Status.processing))
+    document.status = Status.processing
 
     as_read(document, SIGNER, BASE, outlook={"a": Outlook(rate=0.5, is_preparing=True)}, hide_mature=False)
 
