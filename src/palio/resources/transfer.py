@@ -69,7 +69,8 @@ class Transfer:
 
     async def _take_up(self, part: Part) -> None:
         """Go on where an earlier process stopped, if that was on its way to the same file."""
-        await in_thread(lambda: self._shelf.make_room(self.place, self._remote.size, self._promised))
+        promised = dict(self._promised)  # as it is now: others come and go while the thread reads
+        await in_thread(lambda: self._shelf.make_room(self.place, self._remote.size, promised))
         earlier = self._shelf.note(self.place)
         if earlier is not None and earlier.is_same(self._note):
             self._note = earlier
