@@ -108,29 +108,33 @@ class Shelf:
         ]
         begun = sum(most for path, most in on_their_way.items() if not path.exists())
         excess = sum(there for _, there, _ in files) + begun + size - self._max_bytes
-        for path, there, used in sorted(files, key=lambda file: file[2]):
-            if excess <= 0:
-                break
-            if path not in on_their_way and self._remove(path, used):
-                excess -= there
+        unused = [file for file in files if file[0] not in on_their_way and not self._is_in_use(file[0], file[2])]
+        if sum(there for _, there, _ in unused) >= excess:  # else nothing is given up, as that would be in vain
+            for path, there, _ in sorted(unused, key=lambda file: file[2]):
+                if excess <= 0:
+                    break
+                if self._remove(path):
+                    excess -= there
         if excess > 0:
             what = "the downloads that are in use" if size <= self._max_bytes else "a file of that size"
             raise Unavailable(f"there is no room beside {what}: max_bytes is {self._max_bytes}", SHORT)
-        here = part_of(place)
-        left = size - (here.stat().st_size if here.exists() else 0)
-        if shutil.disk_usage(self.folder).free < left + RESERVE:
+        left = size - _size(part_of(place))
+        to_come = sum(max(0, most - _size(path)) for path, most in on_their_way.items())
+        if shutil.disk_usage(self.folder).free < left + to_come + RESERVE:
             raise Unavailable(f"the disk is full: {left} bytes are to come", SHORT)
 
-    def _remove(self, path: Path, used: float) -> bool:
-        """Remove a file that nobody uses, or a part that no process has."""
+    def _is_in_use(self, path: Path, used: float) -> bool:
+        """Whether a file has to stay; of a part, only who takes hold of it knows."""
+        return path.suffix != PART and (time.time() - used < IN_USE_SECONDS or self._is_listed(path))
+
+    def _remove(self, path: Path) -> bool:
+        """Remove a file, or a part that no process has."""
         if path.suffix == PART:
             part = Part.hold(path)
             if part is None:
                 return False
             part.remove()
             part.close()
-        elif time.time() - used < IN_USE_SECONDS or self._is_listed(path):
-            return False
         else:
             path.unlink(missing_ok=True)
         _note_of(path.with_suffix("") if path.suffix == PART else path).unlink(missing_ok=True)
@@ -152,6 +156,13 @@ class Shelf:
 def part_of(place: Path) -> Path:
     """Where the part of a file lies."""
     return place.with_name(place.name + PART)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _note_of(place: Path) -> Path:

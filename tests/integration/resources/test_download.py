@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from tests.integration.resources.conftest import AIR, QUICK, Open, host, ignore
 from tests.standins.model_site import LOGIN, TOKEN, ModelFile, ModelSite, safetensors
 from tests.standins.server import Drips, Drops, Hangs, Page, Says, Truncates
 
-from palio.resources.failures import Persistence
-from palio.resources.shelf import part_of
+from palio.resources.failures import Persistence, Unavailable
+from palio.resources.shelf import Shelf, part_of
 from palio.resources.store import WeightStore
 from palio.resources.web import Patience
 from palio.resources.weights import NotFetched
@@ -359,6 +360,24 @@ async def test_a_download_that_the_operator_lists_does_not_make_room(site: Model
     assert path.exists()
 
 
+@pytest.mark.parametrize("megabytes", [2, 4])
+async def test_nothing_is_given_up_for_what_would_find_no_room_all_the_same(
+    site: ModelSite, opened: Open, megabytes: int
+):
+    site.add(1, 10001, ModelFile("m.safetensors", safetensors(MIB, b"1")))
+    site.add(2, 10002, ModelFile("m.safetensors", safetensors(MIB, b"2")))
+    site.add(3, 10003, ModelFile("m.safetensors", safetensors(megabytes * MIB, b"3")))
+    async with opened(max_bytes=2 * MIB + 1000) as store:
+        # Given a download that is in use, and one that is not
+        await store.fetch("civitai:1@10001", ignore)
+        unused = await store.fetch("civitai:2@10002", ignore)
+        os.utime(unused, (500, 500))
+
+        assert "there is no room" in await refused(store, "civitai:3@10003")
+
+        assert unused.exists()
+
+
 async def test_a_full_disk_is_said_and_leaves_nothing_behind(site: ModelSite, opened: Open, tmp_path: Path):
     site.add(10, 2000, ModelFile("dream.safetensors", WEIGHTS))
     async with opened() as store:
@@ -377,6 +396,17 @@ async def test_a_disk_with_too_little_left_is_not_filled(site: ModelSite, opened
     async with opened(max_bytes=2**50, max_file_bytes=2**50) as store:
         assert "the disk is full" in await refused(store)
     assert site.called("download") == []
+
+
+def test_what_others_have_still_to_bring_is_not_given_away(tmp_path: Path):
+    shelf = Shelf(tmp_path, 2**60, lambda path: False)
+    place, other = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    half = shutil.disk_usage(tmp_path).free // 2
+
+    # Given a disk that has room for one file, but not for that and another one that is on its way
+    shelf.make_room(place, half, {})
+    with pytest.raises(Unavailable, match="the disk is full"):
+        shelf.make_room(place, half, {other: half})
 
 
 async def test_a_folder_that_cannot_be_written_is_said(site: ModelSite, opened: Open, tmp_path: Path):
