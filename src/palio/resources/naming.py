@@ -1,6 +1,7 @@
 """What names of files say about what is in them, and what AIRs ask of them."""
 
 import re
+from pathlib import PurePosixPath
 
 from palio.contract.air import Air
 
@@ -15,6 +16,11 @@ _DIGITS = re.compile(r"[0-9]+")
 def suffixes(*, allow_pickle: bool) -> tuple[str, ...]:
     """The suffixes of files that may be loaded."""
     return (*SAFE, *PICKLES) if allow_pickle else SAFE
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a file's name; a name that is nothing else has none."""
+    return PurePosixPath(name).suffix.lower()
 
 
 def numbers_in(name: str) -> frozenset[str]:

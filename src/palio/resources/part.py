@@ -106,6 +106,6 @@ class Part:
             header = json.loads(os.pread(self._descriptor, length, 8))
             tensors = [tensor for name, tensor in header.items() if name != "__metadata__"]
             end = max((int(tensor["data_offsets"][1]) for tensor in tensors), default=0)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
+        except (ValueError, OverflowError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
             return False
         return 8 + length + end == self.position

@@ -83,7 +83,7 @@ class Shelf:
         """What a file or its part is, if that is known."""
         try:
             return msgspec.json.decode(_note_of(place).read_bytes(), type=Note)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
 
     def write_note(self, place: Path, note: Note) -> None:

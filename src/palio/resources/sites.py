@@ -7,7 +7,6 @@ for their bytes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Protocol
 from urllib.parse import quote
 
@@ -15,8 +14,12 @@ import msgspec
 
 from palio.contract.air import Air
 from palio.resources.failures import Unavailable
-from palio.resources.naming import PICKLES, SAFE, is_format
+from palio.resources.naming import PICKLES, SAFE, is_format, suffix_of
 from palio.resources.web import Web
+
+
+_MOST_KB = 2.0**50
+"""Of a file; who says more says nonsense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Remote:
 
     @property
     def suffix(self) -> str:
-        return PurePosixPath(self.name).suffix.lower()
+        return suffix_of(self.name)
 
 
 class Site(Protocol):
@@ -86,7 +89,7 @@ class ModelSite:
         file = _choose(version.files, air, suffixes)
         if "Danger" in (file.pickle_scan_result, file.virus_scan_result):
             raise Unavailable(f"the site's scan says that {file.name} is dangerous")
-        if file.size_kb is None or file.size_kb < 0 or not file.download_url:
+        if file.size_kb is None or not 0 <= file.size_kb <= _MOST_KB or not file.download_url:
             raise Unavailable(f"the site does not say how large {file.name} is, or where")
         sha256 = next((hash_ for kind, hash_ in (file.hashes or {}).items() if kind.upper() == "SHA256"), None)
         return Remote(file.download_url, file.name, round(file.size_kb * 1024), _hash(sha256))
@@ -96,7 +99,7 @@ def _choose(files: Sequence[_ModelFile], air: Air, suffixes: tuple[str, ...]) ->
     """The file that is named; else the primary one, or the only model there is, of those that can be loaded."""
     if air.file is not None:
         files = [file for file in files if str(file.id) == air.file]
-    files = [file for file in files if is_format(PurePosixPath(file.name).suffix, air.format)]
+    files = [file for file in files if is_format(suffix_of(file.name), air.format)]
     if not files:
         raise Unavailable("the site has no such file of that version")
     usable = [file for file in files if _loads(file, suffixes)]
@@ -108,7 +111,7 @@ def _choose(files: Sequence[_ModelFile], air: Air, suffixes: tuple[str, ...]) ->
 
 def _loads(file: _ModelFile, suffixes: tuple[str, ...]) -> bool:
     is_pickle = file.metadata is not None and file.metadata.format == "PickleTensor"
-    return file.name.lower().endswith(suffixes) and (not is_pickle or PICKLES[0] in suffixes)
+    return suffix_of(file.name) in suffixes and (not is_pickle or PICKLES[0] in suffixes)
 
 
 class _Blob(msgspec.Struct):
@@ -161,11 +164,11 @@ def _sibling(there: Sequence[_Sibling], path: str, air: Air, suffixes: tuple[str
     files = [file for file in there if file.rfilename in names]
     if not path:
         weights = (*SAFE, *PICKLES)
-        files = [file for file in files if file.rfilename.lower().endswith(weights)]
-        files = [file for file in files if is_format(PurePosixPath(file.rfilename).suffix, air.format)]
+        files = [file for file in files if suffix_of(file.rfilename) in weights]
+        files = [file for file in files if is_format(suffix_of(file.rfilename), air.format)]
     if not files:
         raise Unavailable("the hub has no such file in that repository")
-    usable = [file for file in files if file.rfilename.lower().endswith(suffixes)]
+    usable = [file for file in files if suffix_of(file.rfilename) in suffixes]
     if not usable:
         raise Unavailable(_unusable([file.rfilename for file in files], suffixes))
     if len(usable) > 1:
@@ -174,7 +177,7 @@ def _sibling(there: Sequence[_Sibling], path: str, air: Air, suffixes: tuple[str
 
 
 def _unusable(names: Sequence[str], suffixes: tuple[str, ...]) -> str:
-    is_pickle = any(name.lower().endswith(PICKLES) for name in names)
+    is_pickle = any(suffix_of(name) in PICKLES for name in names)
     why = " (pickled files can run code; [resources] allow_pickle)" if is_pickle else ""
     return f"none of its files is one of {', '.join(suffixes)}{why}: {', '.join(names)[:200]}"
 

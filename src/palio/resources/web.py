@@ -111,7 +111,7 @@ class Web:
             return msgspec.json.decode(body, type=type_)
         except msgspec.ValidationError as error:
             raise Unavailable(f"{host} says what cannot be understood: {error}") from None
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Unavailable(f"{host} answered with something that is not JSON") from None
 
     async def _send(self, location: httpx.URL, headers: Mapping[str, str]) -> httpx.Response:
@@ -184,7 +184,7 @@ def _retry_after(response: httpx.Response) -> float | None:
         return float(value[:9])
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     return min(LONG, max(0.0, (at - datetime.now(UTC)).total_seconds()))

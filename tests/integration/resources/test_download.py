@@ -18,6 +18,7 @@ from palio.resources.weights import NotFetched
 
 MIB = 1024 * 1024
 WEIGHTS = safetensors(3 * MIB)
+ENDLESS = b'{"weight": {"data_offsets": [0, Infinity]}}'
 
 
 async def refused(store: WeightStore, air: str = AIR) -> str:
@@ -174,6 +175,16 @@ async def test_a_part_that_was_damaged_is_noticed_and_begun_anew(site: ModelSite
         assert (await store.fetch(AIR, ignore)).read_bytes() == WEIGHTS
 
 
+async def test_a_note_that_cannot_be_read_says_nothing(site: ModelSite, opened: Open, tmp_path: Path):
+    site.add(10, 2000, ModelFile("dream.safetensors", WEIGHTS))
+    async with opened() as store:
+        place = store._shelf.place("civitai:10@2000", ".safetensors")
+        place.parent.mkdir()
+        place.with_name(f"{place.name}.json").write_bytes(b'{"air": "\xff"}')
+
+        assert (await store.fetch(AIR, ignore)).read_bytes() == WEIGHTS
+
+
 async def test_a_part_that_is_whole_is_only_checked(site: ModelSite, opened: Open, tmp_path: Path):
     site.add(10, 2000, ModelFile("dream.safetensors", WEIGHTS))
     site.storage.order("bytes", *[Truncates] * 9)
@@ -196,8 +207,9 @@ async def test_a_file_with_another_hash_is_not_kept(site: ModelSite, opened: Ope
     assert downloads(tmp_path) == downloads(tmp_path, ".part") == []
 
 
-async def test_without_a_hash_the_format_is_checked(site: ModelSite, opened: Open):
-    site.add(10, 2000, ModelFile("dream.safetensors", b"x" * 1000, says={"hashes": {}}))
+@pytest.mark.parametrize("content", [b"x" * 1000, len(ENDLESS).to_bytes(8, "little") + ENDLESS])
+async def test_without_a_hash_the_format_is_checked(site: ModelSite, opened: Open, content: bytes):
+    site.add(10, 2000, ModelFile("dream.safetensors", content, says={"hashes": {}}))
     async with opened() as store:
         assert "what came is no file of format .safetensors" in await refused(store)
 
@@ -216,6 +228,8 @@ async def test_a_login_page_is_not_taken_for_weights(site: ModelSite, opened: Op
         (Says(403, {"error": "no"}), "wants a token (403)"),
         (Says(451, {"error": "no"}), "answered 451"),
         (Page(200, LOGIN), "something that is not JSON"),
+        (Says(200, b'{"id": 1, "files": [{"name": "\xff"}]}'), "something that is not JSON"),
+        (Says(200, b'{"x": ' + b"[" * 10_000), "something that is not JSON"),
         (Says(200, {"id": "x"}), "what cannot be understood"),
         (Says(200, b"[" + b"0," * 5 * MIB), "says more than"),
     ],
@@ -424,7 +438,9 @@ async def test_a_folder_that_cannot_be_written_is_said(site: ModelSite, opened: 
         ({"metadata": {"format": "PickleTensor"}}, "none of its files is one of"),
         ({"name": "dream.ckpt"}, "pickled files can run code"),
         ({"name": "dream.zip"}, "none of its files is one of"),
+        ({"name": ".safetensors"}, "none of its files is one of"),
         ({"sizeKB": None}, "does not say how large"),
+        ({"sizeKB": 1e308}, "does not say how large"),
         ({"downloadUrl": "file:///etc/passwd"}, "cannot be used"),
         ({"downloadUrl": "https://x:port/"}, "not valid"),
     ],

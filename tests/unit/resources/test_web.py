@@ -86,6 +86,7 @@ async def test_a_compressed_body_is_refused():
         ("999999999999", 3600.0),
         (format_datetime(datetime.now(UTC) + timedelta(days=1)), LONG),
         ("soon", SHORT),
+        (f"Mon, 01 Jan 2029 00:00:00 +{'9' * 20}", SHORT),
         ("-5", SHORT),
         ("", SHORT),
     ],
