@@ -11,6 +11,7 @@ Folders are scanned in the background, and all that blocks is done in threads. N
 import asyncio
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -73,7 +74,8 @@ class WeightStore:
         self._suffixes = suffixes(allow_pickle=settings.allow_pickle)
         self._files = _by_key(settings.files)
         self._folders = [Path(os.path.realpath(folder)) for folder in settings.folders]
-        self._web = Web(transport, _tokens(settings), patience or Patience())
+        tokens = _tokens(settings) if settings.download else {}
+        self._web = Web(transport, tokens, patience or Patience())
         self._sites: Mapping[str, Site] = {
             "civitai": ModelSite(settings.site, self._web),
             "huggingface": Hub(settings.hub, self._web),
@@ -276,8 +278,16 @@ def _by_key(files: Mapping[str, Path]) -> dict[str, Path]:
 
 
 def _tokens(settings: ResourcesSettings) -> dict[str, str]:
-    """Tokens by site, of those whose variable holds one."""
+    """Tokens by site, of those whose variable holds one. Raises SetupError."""
     of_site = [settings.token_env] if settings.token_env is not None else _USUAL_TOKENS
-    token = next((token for name in of_site if (token := os.environ.get(name, "").strip())), None)
-    of_hub = os.environ.get(settings.hub_token_env, "").strip()
+    token = next((token for name in of_site if (token := _token(name))), None)
+    of_hub = _token(settings.hub_token_env)
     return {site: token for site, token in ((settings.site, token), (settings.hub, of_hub)) if token}
+
+
+def _token(variable: str) -> str:
+    token = os.environ.get(variable, "").strip()
+    if not re.fullmatch(r"[!-~]*", token):
+        # Whoever refuses to send it would say what it is.
+        raise SetupError(f"[resources]: the token in {variable} has characters that a token cannot have")
+    return token

@@ -117,6 +117,17 @@ def test_a_name_that_is_no_air_is_a_fault_of_the_settings(tmp_path: Path):
         WeightStore(ResourcesSettings(files={"dream": tmp_path}), tmp_path, NoNetwork())
 
 
+@pytest.mark.parametrize("variable", ["CIVITAI_TOKEN", "HF_TOKEN"])
+async def test_a_token_that_could_not_be_sent_is_a_fault_of_the_settings_and_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+):
+    monkeypatch.delenv("CIVITAI_API_KEY", raising=False)
+    monkeypatch.setenv(variable, "a-sec\nret")
+    with pytest.raises(SetupError, match=variable) as failure:
+        WeightStore(ResourcesSettings(download=True), tmp_path, NoNetwork())
+    assert "sec" not in str(failure.value)
+
+
 async def test_without_downloads_nothing_is_asked_of_the_network(tmp_path: Path, models: Path):
     async with opened(tmp_path, folders=[str(models)]) as store:
         with pytest.raises(NotFetched, match="download is off"):
