@@ -9,6 +9,8 @@ SAFE = (".safetensors", ".sft", ".gguf")
 """Suffixes of formats that hold numbers and nothing else."""
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """Suffixes of formats whose loading can run code that is in them."""
+_TELLING_DIGITS = 5
+"""A shorter number stands in many names for something else: a size, a year, the version of an engine."""
 _SPELLINGS = {"safetensor": ".safetensors", "sft": ".safetensors"}
 _DIGITS = re.compile(r"[0-9]+")
 
@@ -30,9 +32,10 @@ def numbers_in(name: str) -> frozenset[str]:
 
 def telling_numbers(air: Air) -> frozenset[str] | None:
     """The numbers that a file's name has to bear to be what an AIR stands for; None if no number would tell."""
-    if air.version is None or not (air.version.isascii() and air.version.isdigit()):
+    version = air.version or ""
+    if len(version) < _TELLING_DIGITS or not (version.isascii() and version.isdigit()):
         return None
-    return frozenset(number for number in (air.version, air.file) if number)
+    return frozenset(number for number in (version, air.file) if number)
 
 
 def key_of(air: Air) -> str:

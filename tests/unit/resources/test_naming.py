@@ -33,9 +33,15 @@ def test_a_number_is_found_whatever_stands_around_it(before: str, number: int, a
 
 @pytest.mark.parametrize(
     ("air", "numbers"),
-    [("civitai:1@2", {"2"}), ("civitai:1@2+3", {"2", "3"}), ("civitai:1", None), ("civitai:1@v2", None)],
+    [
+        ("civitai:1@20000", {"20000"}),
+        ("civitai:1@20000+3", {"20000", "3"}),
+        ("civitai:1@1024", None),
+        ("civitai:1", None),
+        ("civitai:1@v20000", None),
+    ],
 )
-def test_only_a_number_of_a_version_tells(air: str, numbers: set[str] | None):
+def test_only_a_number_of_a_version_tells_that_stands_for_nothing_else(air: str, numbers: set[str] | None):
     assert telling_numbers(parse_air(air)) == numbers
 
 
