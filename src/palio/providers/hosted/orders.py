@@ -15,7 +15,8 @@ from palio.providers.hosted.payload import media_type
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a handle says: the vendor's id of a run, its model, when it began (Unix time), and where to ask.
 
-    `cost` is USD, where the vendor says it as soon as it takes a job on.
+    `cost` is USD, where the vendor says it as soon as it takes a job on; `nsfw_level` its judgement of a picture that
+    came with that.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     began: float
     urls: dict[str, str] = {}
     cost: float | None = None
+    nsfw_level: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import msgspec
 
-from palio.providers.base import Ambiguous, Assignment, Handle, Made, Progress, ProviderError
+from palio.providers.base import Ambiguous, Assignment, Handle, Lost, Made, Progress, ProviderError
 from palio.providers.hosted.account import Account
 from palio.providers.hosted.orders import Run
 from palio.providers.hosted.provider import MAX_SENT_BYTES, HostedProvider
@@ -42,17 +42,25 @@ class SynchronousProvider(HostedProvider):
         run = Run(order.attempt_id, order.model.id, time())
         is_inline = picture.startswith("data:")
         if is_inline:
-            self._held[run.id] = picture
+            self._hold(run.id, picture)
         urls = {} if is_inline else {PICTURE: picture}
-        return msgspec.json.encode(msgspec.structs.replace(run, urls=urls, cost=self.paid(run, reply))).decode()
+        cost, nsfw_level = self.paid(run, reply), self.nsfw_level(reply)
+        return msgspec.json.encode(msgspec.structs.replace(run, urls=urls, cost=cost, nsfw_level=nsfw_level)).decode()
 
     async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
         run = self.run_in(handle)
         picture = run.urls.get(PICTURE) or self._held.pop(run.id, None)
         if picture is None:
-            raise Ambiguous(f"{self.name} made the picture, and the server stopped before it was kept")
-        yield await self.made(run, picture, run.cost)
+            # A picture that costs nothing may simply be made again.
+            kind = Lost if self.free else Ambiguous
+            raise kind(f"{self.name} made the picture, and the server stopped before it was kept")
+        yield await self.made(run, picture, run.cost, run.nsfw_level)
 
     async def cancel(self, handle: Handle) -> None:
         self._held.pop(self.run_in(handle).id, None)
         raise ProviderError(f"{self.name} had made the picture already")
+
+    def _hold(self, run_id: str, picture: str) -> None:
+        self._held[run_id] = picture
+        while len(self._held) > 2 * self.concurrency:  # of runs that nobody came to watch
+            del self._held[next(iter(self._held))]
