@@ -56,16 +56,22 @@ class Transfer:
             raise self._unwritable(error) from None
 
     async def _hold(self) -> Part | None:
-        """The part, as soon as no other process has it; None if that has brought the file."""
+        """The part, as soon as no other process has it; None if that has brought the file.
+
+        It may bring it at any moment before the part is held, and none after that.
+        """
         path = part_of(self.place)
-        while True:
-            if self.place.exists():
-                return None
-            if (part := Part.hold(path)) is not None:
+        while not self.place.exists():
+            if (part := Part.hold(path)) is None:
+                with suppress(OSError):
+                    self._tell(min(1.0, path.stat().st_size / max(1, self._remote.size)))
+                await asyncio.sleep(_LOOK_AGAIN)
+            elif self.place.exists():
+                part.remove()
+                part.close()
+            else:
                 return part
-            with suppress(OSError):
-                self._tell(min(1.0, path.stat().st_size / max(1, self._remote.size)))
-            await asyncio.sleep(_LOOK_AGAIN)
+        return None
 
     async def _take_up(self, part: Part) -> None:
         """Go on where an earlier process stopped, if that was on its way to the same file."""

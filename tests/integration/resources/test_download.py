@@ -11,6 +11,7 @@ from tests.standins.model_site import LOGIN, TOKEN, ModelFile, ModelSite, safete
 from tests.standins.server import Drips, Drops, Hangs, Page, Says, Truncates
 
 from palio.resources.failures import Persistence, Unavailable
+from palio.resources.part import Part
 from palio.resources.shelf import Shelf, part_of
 from palio.resources.store import WeightStore
 from palio.resources.web import Patience
@@ -533,3 +534,21 @@ async def test_another_process_that_downloads_it_is_waited_for(site: ModelSite, 
 
     assert tasks[0].result() == tasks[1].result()
     assert len(site.storage.calls) == 2
+
+
+async def test_what_another_process_brings_at_the_last_moment_is_not_brought_again(
+    site: ModelSite, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    site.add(10, 2000, ModelFile("dream.safetensors", WEIGHTS))
+    hold = Part.hold
+
+    def late(path: Path) -> Part | None:
+        path.with_suffix("").write_bytes(WEIGHTS)
+        return hold(path)
+
+    monkeypatch.setattr(Part, "hold", late)
+    async with opened() as store:
+        assert (await store.fetch(AIR, ignore)).read_bytes() == WEIGHTS
+
+    assert site.storage.calls == []
+    assert downloads(tmp_path, ".part") == []
