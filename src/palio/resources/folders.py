@@ -4,6 +4,7 @@ A folder that holds a `model_index.json` is a pipeline in parts, and counts as o
 """
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,12 +42,14 @@ def scan(folders: Iterable[Path], suffixes: tuple[str, ...]) -> list[LocalFile]:
 
 
 def look(path: Path, name: str | None = None) -> LocalFile | None:
-    """A file or pipeline as it is now; None if there is none."""
+    """A file or pipeline as it is now; None if there is none, or what is there is neither."""
     try:
         status = path.stat()
-        is_pipeline = path.is_dir()
     except (OSError, ValueError):
         return None
+    is_pipeline = stat.S_ISDIR(status.st_mode)
+    if not is_pipeline and not stat.S_ISREG(status.st_mode):
+        return None  # A pipe would be waited for without end.
     return LocalFile(path, name or path.name, 0 if is_pipeline else status.st_size, status.st_mtime_ns, is_pipeline)
 
 

@@ -23,16 +23,17 @@ class Hashes:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._is_stopped = threading.Event()
 
-    def of(self, file: LocalFile) -> str:
-        """The hash of a file, computed if it is not known. Raises OSError."""
-        if (known := self.known([file]).get(file.path)) is not None:
-            return known
-        sha256 = self._compute(file.path)
+    def of(self, file: LocalFile, is_stopped: threading.Event) -> str:
+        """The hash of a file, computed if it is not known. Raises OSError, also if stopped: a file may be large."""
         with self._database() as database:
-            row = (str(file.path), file.size, file.mtime_ns, sha256)
-            database.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", row)
+            row = (str(file.path), file.size, file.mtime_ns)
+            known = database.execute(_ONE, row).fetchone()
+        if known is not None:
+            return str(known[0])
+        sha256 = _compute(file.path, is_stopped)
+        with self._database() as database:
+            database.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", (*row, sha256))
         return sha256
 
     def known(self, files: Iterable[LocalFile]) -> dict[Path, str]:
@@ -64,19 +65,6 @@ class Hashes:
             database.executemany("DELETE FROM hashes WHERE path = ?", gone)
             database.execute("DELETE FROM names WHERE sha256 NOT IN (SELECT sha256 FROM hashes)")
 
-    def stop(self) -> None:
-        """Compute nothing any more: what is being hashed may be large."""
-        self._is_stopped.set()
-
-    def _compute(self, path: Path) -> str:
-        digest = hashlib.sha256()
-        with path.open("rb", buffering=0) as stream:
-            while data := stream.read(_PIECE):
-                if self._is_stopped.is_set():
-                    raise InterruptedError(f"{path} is not hashed any further")
-                digest.update(data)
-        return digest.hexdigest()
-
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
         """One transaction. A connection serves one thread, and these come and go."""
@@ -103,4 +91,15 @@ class Hashes:
 
 _PIECE = 4 * 1024 * 1024
 _UNREADABLE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_ONE = "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND mtime_ns = ?"
 _ALL = "SELECT path, size, mtime_ns, sha256 FROM hashes"
+
+
+def _compute(path: Path, is_stopped: threading.Event) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as stream:
+        while data := stream.read(_PIECE):
+            if is_stopped.is_set():
+                raise InterruptedError(f"{path} is not hashed any further")
+            digest.update(data)
+    return digest.hexdigest()

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -27,7 +28,7 @@ from palio.contract.air import is_air, parse_air
 from palio.errors import SetupError
 from palio.resources.arrivals import Arrivals
 from palio.resources.failures import Refusals, Unavailable
-from palio.resources.folders import look, scan
+from palio.resources.folders import LocalFile, look, scan
 from palio.resources.hashes import Hashes
 from palio.resources.index import Found, Index
 from palio.resources.naming import key_of, suffixes
@@ -98,7 +99,6 @@ class WeightStore:
         await self._stack.enter_async_context(self._arrivals)
         scanner = group.create_task(self._keep_scanning())
         self._stack.callback(scanner.cancel)
-        self._stack.callback(self._hashes.stop)
         self._wanted.set()
         return self
 
@@ -165,7 +165,7 @@ class WeightStore:
         files = [file for file in self._index.files if not file.is_pipeline]
         for number, file in enumerate(files):
             tell(number / len(files))
-            await in_thread(partial(self._hashes.of, file))
+            await self._hash(file)
         tell(1.0)
 
     async def holdings(self) -> list[Holding]:
@@ -201,17 +201,22 @@ class WeightStore:
         if remote.sha256 is None:
             return None
         for file in self._index.of_size(remote.size, 0 if remote.is_exact else _SIZE_SLACK):
-            try:
-                sha256 = await in_thread(partial(self._hashes.of, file))
-                if sha256 == remote.sha256:
-                    await in_thread(partial(self._hashes.name, key, sha256))
-            except (OSError, sqlite3.Error) as error:
-                log.warning("%s cannot be hashed: %s", file.path, error)
-                continue
-            if sha256 == remote.sha256:
+            if await self._hash(file, key, remote.sha256) == remote.sha256:
                 self._index = Index.of(self._index.files, {**(self._index.named or {}), key: file.path})
                 return file.path
         return None
+
+    async def _hash(self, file: LocalFile, key: str = "", wanted: str | None = None) -> str | None:
+        """The hash of a file, None if it cannot be had. One that is wanted is remembered as that of an AIR."""
+        is_stopped = threading.Event()
+        try:
+            sha256 = await in_thread(partial(self._hashes.of, file, is_stopped), is_stopped.set)
+            if sha256 == wanted:
+                await in_thread(partial(self._hashes.name, key, sha256))
+        except (OSError, sqlite3.Error) as error:
+            log.warning("%s cannot be hashed: %s", file.path, error)
+            return None
+        return sha256
 
     async def _keep_scanning(self) -> None:
         while True:

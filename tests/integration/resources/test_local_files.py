@@ -1,6 +1,7 @@
 """Weights that the operator has, found without any site."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -197,6 +198,39 @@ async def test_links_that_lead_in_circles_and_folders_that_are_not_there_do_no_h
     (models / "nowhere.safetensors").symlink_to(tmp_path / "none")
     async with opened(tmp_path, folders=[str(models), str(tmp_path / "none")]) as store:
         assert await store.scan() == 1
+
+
+async def test_a_pipe_is_no_file_with_weights(tmp_path: Path, models: Path):
+    os.mkfifo(models / "sdxl_128078.safetensors")
+    async with opened(tmp_path, folders=[str(models)]) as store:
+        assert await store.scan() == 0
+
+
+async def test_a_file_that_cannot_be_hashed_does_not_keep_others_from_it(tmp_path: Path, models: Path):
+    put(models, "a.safetensors")
+    path = put(models, "b.safetensors")
+    async with opened(tmp_path, folders=[str(models)]) as store:
+        await store.scan()
+        (models / "a.safetensors").unlink()
+        await store.hash_all(ignore)
+
+    file = look(path)
+    assert file is not None
+    assert list(Hashes(tmp_path / "data" / "resources.sqlite").known([file])) == [path]
+
+
+async def test_hashing_ends_when_nobody_waits_for_it(tmp_path: Path, models: Path):
+    with (models / "endless.safetensors").open("wb") as file:
+        file.truncate(2**40)
+    began = asyncio.Event()
+    async with opened(tmp_path, folders=[str(models)]) as store:
+        await store.scan()
+        hashing = asyncio.ensure_future(store.hash_all(lambda _: began.set()))
+        await began.wait()
+        hashing.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await hashing
 
 
 async def test_a_cache_of_hashes_that_cannot_be_read_is_begun_anew(tmp_path: Path, models: Path):
