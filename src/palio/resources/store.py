@@ -156,8 +156,7 @@ class WeightStore:
     async def scan(self) -> int:
         """Look through the folders now; returns how many files there are."""
         async with self._scanning:
-            self._index = await in_thread(self._look_through)
-            self._scanned = time.monotonic()
+            await self._scan()
         return len(self._index.files)
 
     async def hash_all(self, tell: Tell) -> None:
@@ -174,12 +173,11 @@ class WeightStore:
 
     async def _bring(self, air: str, tell: Tell) -> Path:
         """Weights that were not here when they were asked for."""
-        if self._is_scan_due:
-            await self.scan()
-            if (path := self.path(air)) is not None:
-                return path
-            if (reason := self.why_not(air)) is not None:
-                raise NotFetched(reason)
+        await self._scan_if_due()
+        if (path := self.path(air)) is not None:
+            return path
+        if (reason := self.why_not(air)) is not None:
+            raise NotFetched(reason)
         parsed = parse_air(air)
         key = key_of(parsed)
         try:
@@ -222,12 +220,22 @@ class WeightStore:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            if self._is_scan_due:
-                try:
-                    await self.scan()
-                except Exception:
-                    self._scanned = time.monotonic()
-                    log.exception("the folders with weights could not be looked through")
+            try:
+                await self._scan_if_due()
+            except Exception:
+                self._scanned = time.monotonic()
+                log.exception("the folders with weights could not be looked through")
+
+    async def _scan_if_due(self) -> None:
+        """Of many who ask at a time, one looks and the others wait for it."""
+        if self._is_scan_due:
+            async with self._scanning:
+                if self._is_scan_due:
+                    await self._scan()
+
+    async def _scan(self) -> None:
+        self._index = await in_thread(self._look_through)
+        self._scanned = time.monotonic()
 
     @property
     def _is_scan_due(self) -> bool:

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from tests.standins.model_site import safetensors
 
 from palio.errors import SetupError
 from palio.resources import store as stores
-from palio.resources.folders import look
+from palio.resources.folders import LocalFile, look, scan
 from palio.resources.hashes import Hashes
 from palio.resources.store import WeightStore
 from palio.resources.weights import NotFetched
@@ -169,6 +170,22 @@ async def test_a_file_that_came_later_is_found_when_it_is_asked_for(
         monkeypatch.setattr(stores, "FRESH_SECONDS", 0.0)
         assert store.why_not(AIR) is None
         assert await store.fetch(AIR, ignore) == path
+
+
+async def test_of_many_who_miss_something_one_looks(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch):
+    looks: list[object] = []
+
+    def look_through(*asked: Any) -> list[LocalFile]:
+        looks.append(asked)
+        return scan(*asked)
+
+    monkeypatch.setattr(stores, "scan", look_through)
+    async with opened(tmp_path, folders=[str(models)]) as store:
+        missing = [store.fetch(f"civitai:1@{number}", ignore) for number in range(10_000, 10_010)]
+        outcomes = await asyncio.gather(*missing, return_exceptions=True)
+
+    assert {type(outcome) for outcome in outcomes} == {NotFetched}
+    assert len(looks) == 1
 
 
 async def test_a_miss_has_the_folders_looked_through_in_the_background(
