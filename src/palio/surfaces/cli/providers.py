@@ -40,12 +40,7 @@ def providers(
         return
     reports = msgspec.json.decode(reply, type=ProviderReports)
     if models:
-        rows = (
-            (report.name, it.family, it.model, ", ".join(it.members))
-            for report in reports.items
-            for it in report.serves
-        )
-        typer.echo(columns([MODELS_HEAD, *rows]))
+        typer.echo(columns([MODELS_HEAD, *(row for report in reports.items for row in _served(report))]))
         return
     typer.echo(columns([HEAD, *(_row(report) for report in reports.items)]))
     for report in reports.items:
