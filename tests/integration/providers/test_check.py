@@ -92,6 +92,20 @@ def test_nothing_is_paid_for_without_a_yes(fal: Fal, check: Check, monkeypatch: 
     assert not fal.started
 
 
+def test_nothing_is_paid_for_that_could_not_be_kept(fal: Fal, check: Check, tmp_path: Path):
+    (tmp_path / "file").touch()
+    code, _, err = check(fal, "fal", "--run", "--yes", "--out", str(tmp_path / "file"))
+    assert (code, "cannot make the folder" in err) == (2, True)
+    assert not fal.started
+
+
+def test_no_file_that_is_there_is_written_over(fal: Fal, check: Check, tmp_path: Path):
+    outputs = [check(fal, "fal", "--run", "--yes")[1] for _ in range(2)]
+    first, second = sorted(tmp_path.glob("here*.*"), key=lambda file: len(file.name))
+    assert second.stem == f"{first.stem}-1"
+    assert [f"{file}  (made in" in out for file, out in zip((first, second), outputs, strict=True)] == [True, True]
+
+
 def test_one_that_is_switched_off_can_be_tried_too(check: Check):
     with serving(comfyui := ComfyUI()):
         code, out, _ = check(comfyui, "comfyui", "--run", more="enabled = false")

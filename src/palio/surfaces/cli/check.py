@@ -77,6 +77,7 @@ async def _ask(provider: "Provider", run: bool, yes: bool, out: Path) -> None:
         return
     if not yes and price != 0:
         typer.confirm("Have it made?", abort=True)
+    _make_folder(out)  # before there is anything that was paid for
     began = monotonic()
     made = await _make(provider, job)
     file = await asyncio.to_thread(_save, out, provider.name, made.data)
@@ -150,14 +151,26 @@ async def _make(provider: "Provider", job: "ImageJob") -> "Made":
     raise RunFailed(f"{provider.name} ended without a picture")
 
 
-def _save(folder: Path, name: str, data: bytes) -> Path:
-    from palio.blobs.images import inspect
-
-    facts = inspect(data)
-    file = folder / f"{name}.{facts.media_type.partition('/')[2]}"
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
     except OSError as error:
-        raise SetupError(f"cannot write {file}: {error.strerror}") from None
-    return file
+        raise SetupError(f"cannot make the folder {folder}: {error.strerror}") from None
+
+
+def _save(folder: Path, name: str, data: bytes) -> Path:
+    """Write a picture to a file that is not there yet."""
+    from palio.blobs.images import inspect
+
+    suffix, number = inspect(data).media_type.partition("/")[2], 0
+    while True:
+        file = folder / (f"{name}-{number}.{suffix}" if number else f"{name}.{suffix}")
+        try:
+            with file.open("xb") as stream:
+                stream.write(data)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise SetupError(f"cannot write {file}: {error.strerror}") from None
+        else:
+            return file
