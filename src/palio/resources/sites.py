@@ -17,7 +17,6 @@ from palio.resources.failures import Unavailable
 from palio.resources.naming import PICKLES, SAFE, is_format, suffix_of
 from palio.resources.web import Web
 
-
 _MOST_KB = 2.0**50
 """Of a file; who says more says nonsense."""
 
