@@ -12,7 +12,7 @@ from tests.standins.server import Drops, Page, Says, serving
 
 from palio.providers.base import Ambiguous, Offer, Progress, RunFailed, Unable
 from palio.providers.comfyui.provider import ComfyUI as Provider
-from palio.providers.hosted import lookout, queue
+from palio.providers.hosted import queue
 
 ANOTHER = "0193f3a1b2c4012345678900000000ff"
 DREAMSHAPER = "urn:air:sd1:checkpoint:civitai:4384@128713"
@@ -169,22 +169,6 @@ def test_a_run_is_only_free_where_the_operator_names_no_price(comfyui: ComfyUI, 
     assert not provider(comfyui, "comfyui", monkeypatch, price=0.01).free
 
 
-async def test_closing_works_after_what_looks_at_the_server_has_died(
-    comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
-    # Given a provider whose next look goes wrong in a way that nobody thought of
-    monkeypatch.setattr(lookout, "LOOK_EVERY", 0.0)
-    made = provider(comfyui, "comfyui", monkeypatch)
-    await made.open()
-    going_on = looks()
-    await made.wire.close()
-    await asyncio.wait(going_on)
-
-    # When it is closed, then that is told, and no error of the one who closes
-    await made.close()
-    assert "no longer asked what it has installed" in caplog.text
-
-
 async def test_closing_can_be_canceled(comfyui: ComfyUI, monkeypatch: pytest.MonkeyPatch):
     made = provider(comfyui, "comfyui", monkeypatch)
     await made.open()
@@ -321,8 +305,3 @@ async def test_an_embedding_is_loaded_where_a_prompt_names_it(comfyui: ComfyUI, 
     await made.close()
     assert isinstance(unable, Unable)
     assert "no prompt says tinplate" in unable.reason
-
-
-def looks() -> list[asyncio.Task[object]]:
-    """What goes on in the background."""
-    return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

@@ -18,7 +18,7 @@ FIRST_LOOK = 5.0
 
 
 class Lookout:
-    """Calls `look` until it is closed; what it raises as a ProviderError is told, and tried again."""
+    """Calls `look` until it is closed; what it raises is told, and tried again."""
 
     def __init__(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
         self._name = name
@@ -34,13 +34,10 @@ class Lookout:
         self._looking = asyncio.create_task(self._keep_looking())
 
     async def close(self) -> None:
-        """Stop, and tell of what went wrong in a way that nobody thought of."""
-        if (looking := self._looking) is None:
-            return
-        looking.cancel()
-        await asyncio.wait([looking])
-        if not looking.cancelled() and (error := looking.exception()) is not None:
-            log.error("%s was no longer asked what it has installed", self._name, exc_info=error)
+        """Stop."""
+        if (looking := self._looking) is not None:
+            looking.cancel()
+            await asyncio.wait([looking])
 
     async def _keep_looking(self) -> None:
         while True:
@@ -52,5 +49,8 @@ class Lookout:
             await self._look()
         except ProviderError as error:
             log.warning("it is not known what %s has installed: %s", self._name, error)
+        except Exception:
+            # It answered in a way that nobody thought of, and may answer otherwise the next time.
+            log.exception("it cannot be understood what %s has installed", self._name)
         else:
             self._has_seen = True
