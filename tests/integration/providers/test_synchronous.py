@@ -2,14 +2,13 @@
 
 import base64
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
 
 import pytest
 from tests.integration.providers.fal import FAL
 from tests.integration.providers.vendors import assignment, fetch, follow
 from tests.standins.server import Call, Says, StandIn, png, serving
 
-from palio.providers.base import Ambiguous, Lost, Made, ProviderError
+from palio.providers.base import Ambiguous, Made
 from palio.providers.catalog.reading import read_catalog
 from palio.providers.hosted.account import Account
 from palio.providers.hosted.orders import Order, Request
@@ -55,18 +54,14 @@ class Adapter(SynchronousProvider):
         return reply.text("level")
 
 
-class FreeAdapter(Adapter):
-    costs_nothing: ClassVar[bool] = True
-
-
 @pytest.fixture
 def studio() -> Iterator[Studio]:
     with serving(stand_in := Studio()):
         yield stand_in
 
 
-def adapter(studio: Studio, kind: type[Adapter] = Adapter) -> Adapter:
-    return kind(Account("studio", 2, studio.url, None, read_catalog("fal"), fetch))
+def adapter(studio: Studio) -> Adapter:
+    return Adapter(Account("studio", 2, studio.url, None, read_catalog("fal"), fetch))
 
 
 @pytest.mark.parametrize("shows_address", [True, False])
@@ -94,16 +89,14 @@ async def test_a_next_process_downloads_what_is_on_record(studio: Studio):
     await after.close()
 
 
-@pytest.mark.parametrize(("kind", "error"), [(Adapter, Ambiguous), (FreeAdapter, Lost)])
-async def test_a_picture_that_went_with_its_process_is_made_again_only_if_that_costs_nothing(
-    studio: Studio, kind: type[Adapter], error: type[ProviderError]
-):
-    before, after = adapter(studio, kind), adapter(studio, kind)
+async def test_a_picture_that_went_with_its_process_is_not_made_again(studio: Studio):
+    before, after = adapter(studio), adapter(studio)
     given = assignment(JOB)
 
-    with pytest.raises(error, match="the server stopped before it was kept"):
+    with pytest.raises(Ambiguous, match="the server stopped before it was kept"):
         await follow(after, await before.start(given), given)
 
+    assert len(studio.started) == 1
     await before.close()
     await after.close()
 

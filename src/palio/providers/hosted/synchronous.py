@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import msgspec
 
-from palio.providers.base import Ambiguous, Assignment, Handle, Lost, Made, Progress, ProviderError
+from palio.providers.base import Ambiguous, Assignment, Handle, Made, Progress, ProviderError
 from palio.providers.hosted.account import Account
 from palio.providers.hosted.orders import Run
 from palio.providers.hosted.provider import MAX_SENT_BYTES, HostedProvider
@@ -51,9 +51,7 @@ class SynchronousProvider(HostedProvider):
         run = self.run_in(handle)
         picture = run.urls.get(PICTURE) or self._held.pop(run.id, None)
         if picture is None:
-            # A picture that costs nothing may simply be made again.
-            kind = Lost if self.free else Ambiguous
-            raise kind(f"{self.name} made the picture, and the server stopped before it was kept")
+            raise Ambiguous(f"{self.name} made the picture, and the server stopped before it was kept")
         yield await self.made(run, picture, run.cost, run.nsfw_level)
 
     async def cancel(self, handle: Handle) -> None:
