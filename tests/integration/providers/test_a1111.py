@@ -400,6 +400,16 @@ async def test_what_is_not_there_or_cannot_be_said_is_declined(here: Provider, m
         await here.start(assignment(sd1(**more)))
 
 
+@pytest.mark.parametrize("sampler", ["ddim", "uni_pc"])
+async def test_a_schedule_that_a_sampler_does_not_go_by_is_declined(here: Provider, sampler: str):
+    comfy = {"engine": "comfy", "ecosystem": "sdxl", "operation": "createImage", "model": SDXL_BASE}
+    unable = here.offer(job(**comfy, sampler=sampler, scheduler="karras"))
+    assert isinstance(unable, Unable)
+    assert "would leave out the schedule karras" in unable.reason
+    assert isinstance(here.offer(job(**comfy, sampler=sampler, scheduler="ddim_uniform")), Offer)
+    assert isinstance(here.offer(job(**comfy, sampler=sampler)), Offer)
+
+
 async def test_flux_is_for_forge(here: Provider):
     unable = here.offer(flux1())
     assert isinstance(unable, Unable)

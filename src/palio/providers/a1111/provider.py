@@ -10,7 +10,8 @@ it told to interrupt, which stops whatever is made. A run that is lost with its 
 again.
 
 Sources: github AUTOMATIC1111/stable-diffusion-webui v1.10 and lllyasviel/stable-diffusion-webui-forge,
-`modules/api/api.py`, `modules/progress.py` and `modules/processing.py`; vladmandic/sdnext, `modules/api`.
+`modules/api/api.py`, `modules/progress.py`, `modules/processing.py` and `modules/sd_samplers_timesteps.py`;
+vladmandic/sdnext, `modules/api`.
 """
 
 import base64
@@ -55,6 +56,9 @@ ASK_EVERY = 0.25
 """Seconds between two questions whether a picture that is not wanted any more has its turn."""
 LAST_MOMENT = 0.9
 """How far a picture has come that is not interrupted any more: what is stopped then might be the next one."""
+TIMED = frozenset(("DDIM", "UniPC"))
+"""Samplers that go by steps of their own, `TIMING`, whatever schedule a request names."""
+TIMING = "ddim_uniform"
 OVERALL = Request("GET", "sdapi/v1/progress?skip_current_image=true")
 """What the server does, whoever wanted it, and how the last picture ended."""
 
@@ -118,6 +122,9 @@ class WebUI(HostedProvider):
             word = words.words.get(value or "") if words is not None else None
             if word is not None and word not in known:
                 return f"needs {word}, which {self.name} does not have"
+        sampler = model.sampler.words.get(job.sampler or "") if model.sampler is not None else None
+        if sampler in TIMED and job.scheduler not in (None, TIMING):
+            return f"would leave out the schedule {job.scheduler}, which {sampler} does not go by there"
         try:
             self._files(installed, model, job)
             self._loras(installed, job)
