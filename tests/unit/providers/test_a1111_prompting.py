@@ -65,6 +65,11 @@ def test_a_name_that_would_end_or_change_its_place_cannot_be_said(name: str):
     assert not can_be_said(name)
 
 
+@pytest.mark.parametrize("name", ["rust #2", "style__v2__final", "{a|b}"])
+def test_a_name_that_would_be_read_as_a_command_cannot_be_said(name: str):
+    assert not can_be_said(name)
+
+
 @given(
     st.text(alphabet=st.sampled_from("<>:[]|#\\ alor=1"), max_size=40),
     st.lists(st.tuples(st.text(alphabet="ab -_.\\", min_size=1).filter(can_be_said), st.floats(-10, 10)), max_size=3),

@@ -40,8 +40,8 @@ def with_loras(prompt: str, loras: Sequence[tuple[str, float]]) -> str:
 
 
 def can_be_said(name: str) -> bool:
-    """Whether the name of a file can stand in a prompt."""
-    return UNSAYABLE.search(name) is None
+    """Whether the name of a file can stand in a prompt, which is searched for commands with the name in it."""
+    return UNSAYABLE.search(name) is None and not any(pattern.search(name) for pattern in COMMANDS.values())
 
 
 def _misread(prompt: str, engine: str) -> Iterator[str]:
