@@ -276,6 +276,29 @@ async def test_a_server_that_does_not_say_whose_picture_it_makes_is_never_interr
     await made.close()
 
 
+async def test_a_run_that_is_waited_for_no_longer_is_interrupted(a1111: A1111, here: Provider):
+    # Given a picture that takes longer than it may
+    a1111.running = 1000
+    here.account = replace(here.account, limits=Limits(deadline=0.5))
+    with pytest.raises(RunFailed, match="did not answer within"):
+        await run(here, sd1())
+
+    # Then it does not hold up the next one
+    assert a1111.stopped == [ATTEMPT]
+    a1111.running = 0
+    here.account = replace(here.account, limits=Limits())
+    assert (await run(here, sd1())).data
+
+
+async def test_a_run_in_line_that_is_waited_for_no_longer_stops_nobody_elses(a1111: A1111, here: Provider):
+    here.account = replace(here.account, limits=Limits(deadline=0.5))
+    with a1111.working_for_another() as another:
+        with pytest.raises(RunFailed, match="did not answer within"):
+            await run(here, sd1())
+        assert not another.is_interrupted
+        assert not a1111.called("cancel")
+
+
 async def test_an_interrupt_that_is_lost_is_asked_for_again_while_it_is_ours(a1111: A1111, here: Provider):
     a1111.running = 1000
     a1111.order("cancel", Page())

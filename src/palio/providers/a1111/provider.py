@@ -16,6 +16,7 @@ vladmandic/sdnext, `modules/api`.
 
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from random import Random
 from time import time
 from typing import ClassVar
@@ -172,7 +173,7 @@ class WebUI(HostedProvider):
     async def start(self, assignment: Assignment) -> Handle:
         order = await self.order(assignment)
         run = Run(order.attempt_id, order.model.id, time())
-        generation = Generation(self._request(order), forget=lambda: self._generations.pop(run.id, None))
+        generation = Generation(self._request(order, run), forget=lambda: self._generations.pop(run.id, None))
         self._generations[run.id] = generation
         return msgspec.json.encode(run).decode()
 
@@ -194,9 +195,16 @@ class WebUI(HostedProvider):
     def cost(self, run: Run, reply: Reply) -> float | None:
         return self.account.price or 0.0
 
-    async def _request(self, order: Order) -> Reply:
+    async def _request(self, order: Order, run: Run) -> Reply:
         """The answer with the picture. Raises ProviderError."""
-        reply = await self.submit(order, self.account.limits.deadline)
+        try:
+            reply = await self.submit(order, self.account.limits.deadline)
+        except (Ambiguous, RunFailed) as error:
+            if isinstance(error, Ambiguous) or isinstance(error.__cause__, Ambiguous):
+                # Nobody waits for the answer any more. A picture that went on would hold up those that are wanted.
+                with suppress(ProviderError):
+                    await self._is_interrupted(run)
+            raise
         self._look_at_checkpoint(reply, order)
         await self._look_at_end()
         return reply
