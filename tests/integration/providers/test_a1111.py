@@ -344,6 +344,26 @@ async def test_closing_does_not_wait_for_a_picture(a1111: A1111, monkeypatch: py
     assert len(asyncio.all_tasks()) == 1
 
 
+async def test_closing_ends_an_interrupt_of_a_picture_that_has_ended_meanwhile(
+    a1111: A1111, monkeypatch: pytest.MonkeyPatch
+):
+    # Given a picture that ends while it is being interrupted, which is not answered
+    a1111.running = 1
+    a1111.order("cancel", Hangs)
+    made = await opened(a1111, monkeypatch)
+    handle = await made.start(assignment(sd1()))
+    await until(lambda: a1111.current, a1111)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await made.cancel(handle)
+    assert a1111.called("cancel")
+    assert not a1111.current
+
+    # When the provider is closed, then nothing goes on
+    await made.close()
+    assert len(asyncio.all_tasks()) == 1
+
+
 # What a job comes to.
 
 

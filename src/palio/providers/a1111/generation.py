@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Generation:
-    """A request under way in a task of its own, which `close` ends. `forget` is called when it is over."""
+    """A request under way in a task of its own, which `close` ends. `forget` is called when all is over."""
 
     def __init__(self, request: Coroutine[None, None, Reply], forget: Callable[[], object]) -> None:
         self._request = asyncio.create_task(request)
@@ -38,8 +38,9 @@ class Generation:
         Raises the ProviderError that `stop` does.
         """
         if self._stopping is None:
-            self._request.add_done_callback(self._end)
             self._stopping = asyncio.create_task(stop())
+            self._request.add_done_callback(self._end)
+            self._stopping.add_done_callback(self._end)
         await asyncio.shield(self._stopping)
 
     async def close(self) -> None:
@@ -49,9 +50,10 @@ class Generation:
             await asyncio.wait([task])
             _overlook(task)
 
-    def _end(self, request: "asyncio.Task[Reply]") -> None:
-        self._forget()
-        _overlook(request)
+    def _end(self, task: "asyncio.Task[T]") -> None:
+        _overlook(task)
+        if self._request.done() and (self._stopping is None or self._stopping.done()):
+            self._forget()
 
 
 def _overlook(task: "asyncio.Task[T]") -> None:
