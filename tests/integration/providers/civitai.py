@@ -39,6 +39,9 @@ CIVITAI = Vendor(
             Refused,
         ),
         Sample("any other 4xx", Phase.submit, problem(400, "steps[0].input.width: must be at most 2048"), Incapable),
+        Sample(
+            "403 about content", Phase.submit, Says(403, "Mature content is not allowed with this currency"), Refused
+        ),
         Sample("403 about permission", Phase.submit, Says(403, "You are not allowed to submit work"), KeyRefused),
         Sample("403 with a string", Phase.submit, Says(403, "Insufficient Buzz"), Unfunded),
         Sample("403 about money", Phase.submit, problem(403, "You have insufficient Buzz"), Unfunded),

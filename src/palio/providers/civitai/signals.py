@@ -14,6 +14,7 @@ JOB: Final = ("steps", 0, "jobs", 0)
 
 _MONEY = r"insufficient|not enough|funds|payment"
 _MODERATION = r"mature content|moderat|prohibited|content policy|\bblocked\b"
+_CONTENT = r"mature|nsfw|content policy"
 _PERMISSION = r"not allowed|permission|forbidden|scope|token|banned|muted"
 
 
@@ -49,7 +50,9 @@ SIGNALS: Final[Sequence[Signal]] = (
     Signal("id", Meaning.accepted, SUCCESS, has("id"), {Phase.submit}),
     Signal("400 about money", Meaning.unfunded, {400}, matches(_MONEY, "detail"), {Phase.submit}),
     Signal("400 about content", Meaning.refused, {400}, matches(_MODERATION, "detail"), {Phase.submit}),
-    # The body is a bare string. Whoever may not submit at all is told by what it says.
+    # The body is a bare string. What the account may not have made, and whoever may not submit at all, is told by what
+    # it says.
+    Signal("403 about content", Meaning.refused, {403}, matches(_CONTENT), {Phase.submit}),
     Signal("403 about permission", Meaning.key_refused, {403}, matches(_PERMISSION), {Phase.submit}),
     Signal("403 with a string", Meaning.unfunded, {403}, lambda reply: isinstance(reply.json, str), {Phase.submit}),
     Signal("403 about money", Meaning.unfunded, {403}, matches(_MONEY, "detail"), {Phase.submit}),
