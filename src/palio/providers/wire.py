@@ -88,7 +88,8 @@ class Wire:
     ) -> None:
         self._provider = provider
         self._base_url = httpx.URL(base_url.rstrip("/") + "/")
-        self._key = key
+        # The key, and what it is in the header: Base64 of it is as good as the key.
+        self._secrets = {key, (credential or key).rpartition(" ")[2]} if key else set[str]()
         self._key_headers = {key_header: credential or f"Bearer {key}"} if key else {}
         self._connect_seconds = connect_seconds
         self._client = httpx.AsyncClient(
@@ -176,8 +177,8 @@ class Wire:
 
     def clean(self, text: str) -> str:
         """A text from the provider as one line of at most 300 characters, without the key."""
-        if self._key:
-            text = text.replace(self._key, "***")
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
         return " ".join(text.split())[:300]
 
     async def _body(self, response: httpx.Response, max_bytes: int) -> bytes:

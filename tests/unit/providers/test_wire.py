@@ -131,6 +131,16 @@ async def test_what_an_answer_says_is_told_in_a_sentence_without_the_key(body: b
     await wire.close()
 
 
+async def test_an_answer_is_told_without_the_key_as_the_header_held_it():
+    wire = Wire("acme", "http://127.0.0.1:9", connections=1, key="me:secret", credential="Basic bWU6c2VjcmV0")
+    body = b'{"detail": "Authorization: Basic bWU6c2VjcmV0 is not that of me:secret"}'
+    assert (
+        wire.told(Answer(401, httpx.Headers(), body))
+        == "acme answered 401: Authorization: Basic *** is not that of ***"
+    )
+    await wire.close()
+
+
 async def test_what_an_answer_says_is_short():
     wire = Wire("acme", "http://127.0.0.1:9", connections=1)
     assert len(wire.told(Answer(500, httpx.Headers(), b'{"detail": "' + b"x" * 10_000 + b'"}'))) < 400
