@@ -380,6 +380,7 @@ async def test_a_request_names_all_that_it_depends_on(a1111: A1111, here: Provid
     settings = [made.body["override_settings"]["CLIP_stop_at_last_layers"] for made in (first, second)]
     assert settings == [2, 1]
     assert first.body["override_settings_restore_afterwards"] is False
+    assert (first.body["restore_faces"], first.body["tiling"]) == (False, False)
 
 
 async def test_forge_is_told_its_modules_and_guides_flux(a1111: A1111, monkeypatch: pytest.MonkeyPatch):
@@ -402,6 +403,7 @@ async def test_sdnext_is_told_in_its_own_members(a1111: A1111, monkeypatch: pyte
     made = await opened(a1111, monkeypatch)
     await run(made, sd1(clipSkip=2))
     assert a1111.started[0].body["clip_skip"] == 2
+    assert not {"restore_faces", "tiling"} & a1111.started[0].body.keys()
     unable = made.offer(sd1(schedule="karras"))
     assert isinstance(unable, Unable)
     assert "needs Karras" in unable.reason

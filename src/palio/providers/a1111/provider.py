@@ -149,6 +149,9 @@ class WebUI(HostedProvider):
         body["override_settings"] = {**settings, **_settings(installed.flavour, files)}
         body["override_settings_restore_afterwards"] = False
         body["force_task_id"] = assignment.attempt_id
+        if installed.flavour is not Flavour.sdnext:
+            # Left out, they are as somebody has set them at the server's page.
+            body |= {"restore_faces": False, "tiling": False}
         return body
 
     def submission(self, order: Order) -> Request:
