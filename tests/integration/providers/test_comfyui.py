@@ -230,6 +230,20 @@ async def test_a_server_that_breaks_off_telling_is_asked(comfyui: ComfyUI, here:
     assert not here._news
 
 
+@pytest.mark.parametrize(
+    ("sent", "steps", "cfg"),
+    [({}, 4, 1), ({"cfgScale": 3}, 4, 3), ({"negativePrompt": "rust"}, 4, 5), ({"modelVersion": "4b-base"}, 20, 5)],
+    ids=str,
+)
+async def test_a_distilled_klein_takes_its_own_steps_also_where_it_is_guided(
+    comfyui: ComfyUI, here: Provider, sent: dict[str, Any], steps: int, cfg: float
+):
+    given = assignment(job(engine="flux2", model="klein", operation="createImage", **sent))
+    await follow(here, await here.start(given), given)
+    assert nodes(comfyui, "Flux2Scheduler")[0]["steps"] == steps
+    assert nodes(comfyui, "CFGGuider")[0]["cfg"] == cfg
+
+
 def nodes(comfyui: ComfyUI, class_type: str) -> list[dict[str, Any]]:
     """The inputs of the nodes of a class in what was submitted last."""
     graph = comfyui.started[-1].graph

@@ -105,8 +105,8 @@ def flux2_klein(graph: Graph, plan: Plan) -> None:
     is_guided = _guidance(plan, 1.0) != 1.0
     against = text(graph, weights.clip, plan.job.negative_prompt) if is_guided else nothing(graph, words)
     prompts = Prompts(_with_references(graph, plan, weights, words), _with_references(graph, plan, weights, against))
-    # Without guidance it is the distilled one: of the base model a job asks for some.
-    _custom_sampled(graph, plan, weights, _cfg_guider(graph, plan, weights, prompts, 1.0), steps=20 if is_guided else 4)
+    # A job that names no steps is for a distilled one.
+    _custom_sampled(graph, plan, weights, _cfg_guider(graph, plan, weights, prompts, 1.0), steps=4)
 
 
 def z_image(graph: Graph, plan: Plan) -> None:
