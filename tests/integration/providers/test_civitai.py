@@ -129,6 +129,14 @@ async def test_what_blocked_a_picture_is_told(stand_in: Civitai, monkeypatch: py
     await here.close()
 
 
+async def test_what_withholds_a_picture_is_told(stand_in: Civitai, monkeypatch: pytest.MonkeyPatch):
+    stand_in.ending = Ending(image={"available": False, "url": None, "nsfwLevel": "x"})
+    here = provider(stand_in, "civitai", monkeypatch)
+    with pytest.raises(Refused, match="the picture is mature, which the Buzz that paid for it is not for"):
+        await run(here, CIVITAI.job)
+    await here.close()
+
+
 async def test_a_run_is_sent_under_its_own_name_and_never_shared(stand_in: Civitai, monkeypatch: pytest.MonkeyPatch):
     here = provider(stand_in, "civitai", monkeypatch, deadline=90)
     await here.start(assignment(CIVITAI.job))

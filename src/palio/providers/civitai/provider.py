@@ -24,7 +24,7 @@ from palio.contract.timespan import show_timespan
 from palio.providers.base import Ambiguous, Assignment, Handle, Incapable, Progress, ProviderError
 from palio.providers.catalog.fitting import Fit
 from palio.providers.civitai.inputs import Written, input_of, written
-from palio.providers.civitai.signals import IMAGE, JOB, SIGNALS
+from palio.providers.civitai.signals import IMAGE, JOB, SIGNALS, is_withheld
 from palio.providers.hosted.account import Account, Limits
 from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.provider import MAX_SENT_BYTES
@@ -235,6 +235,8 @@ def _troubles(reply: Reply) -> Iterator[str]:
         yield reply.text("steps", 0, "output", "errors", nth)
     for place in ((*JOB, "reason"), (*JOB, "blockedReason"), (*IMAGE, "blockedReason")):
         yield reply.text(*place)
+    if is_withheld(reply):
+        yield "the picture is mature, which the Buzz that paid for it is not for"
 
 
 def _named(attempt_id: str) -> JsonObject:

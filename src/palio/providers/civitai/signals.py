@@ -28,8 +28,8 @@ def _is_shown(reply: Reply) -> bool:
     return reply.at(*IMAGE, "available") is True and bool(reply.text(*IMAGE, "url"))
 
 
-def _is_withheld(reply: Reply) -> bool:
-    # What Buzz that is not for mature content has paid for, and turned out to be that.
+def is_withheld(reply: Reply) -> bool:
+    """Whether it is mature, which the Buzz that paid for it is not for."""
     return reply.at(*IMAGE, "available") is False and reply.text(*IMAGE, "nsfwLevel") in MATURE
 
 
@@ -62,7 +62,7 @@ SIGNALS: Final[Sequence[Signal]] = (
     _status("processing", Meaning.running),
     Signal("blocked", Meaning.refused, SUCCESS, is_blocked, {Phase.poll}),
     Signal("succeeded", Meaning.done, SUCCESS, _succeeded(_is_shown), {Phase.poll}),
-    Signal("succeeded, withheld", Meaning.refused, SUCCESS, _succeeded(_is_withheld), {Phase.poll}),
+    Signal("succeeded, withheld", Meaning.refused, SUCCESS, _succeeded(is_withheld), {Phase.poll}),
     # An image may be announced a moment before it is there.
     Signal("succeeded, not there yet", Meaning.unanswered, SUCCESS, _succeeded(has(*IMAGE)), {Phase.poll}),
     Signal("succeeded, no image", Meaning.failed, SUCCESS, says("succeeded", "status"), {Phase.poll}),
