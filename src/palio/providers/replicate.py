@@ -76,7 +76,7 @@ class Replicate(QueueProvider):
         return Request("POST", f"models/{model}/predictions", body, headers)
 
     def run_of(self, reply: Reply, order: Order) -> Run | None:
-        return Run(reply.text("id"), order.model.id, time())
+        return Run(id_, order.model.id, time()) if (id_ := reply.text("id")) else None
 
     def question(self, run: Run) -> Request:
         return Request("GET", f"predictions/{run.id}")

@@ -10,7 +10,7 @@ from tests.integration.providers.vendors import ATTEMPT, assignment, follow, job
 from tests.standins.replicate import SDXL, Replicate
 from tests.standins.server import KEY, Says, noise, serving
 
-from palio.providers.base import Assignment, RateLimited
+from palio.providers.base import Ambiguous, Assignment, RateLimited
 
 SCHNELL = "black-forest-labs/flux-schnell"
 
@@ -113,3 +113,14 @@ async def test_a_large_picture_comes_back_in_every_answer_and_is_read(
 
     # Then the run goes on to its end
     assert made.data
+
+
+async def test_a_prediction_without_an_id_is_not_looked_for_among_all(
+    stand_in: Replicate, monkeypatch: pytest.MonkeyPatch
+):
+    stand_in.order("submit", Says(201, {"id": 7, "status": "starting"}))
+    here = provider(stand_in, "replicate", monkeypatch)
+    with pytest.raises(Ambiguous, match="did not say where it can be found"):
+        await here.start(assignment(job(engine="flux2", model="pro", operation="createImage")))
+    await here.close()
+    assert not stand_in.called("poll")
