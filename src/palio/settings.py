@@ -126,8 +126,8 @@ class ProviderSettings(BaseModel):
     on_refusal: Literal["stop", "next"] = "stop"
     """Whether a job that its moderation refused may be offered to others."""
     on_ambiguous: Literal["stop", "next"] = "stop"
-    """Whether a job of which nobody knows what became of it here, or whose run is gone, may be run again, and perhaps paid
-    for twice."""
+    """Whether a job may be run again, and perhaps paid for twice, of which nobody knows what became of it, or whose run
+    is gone."""
     base_url: WebAddress | None = Field(default=None, repr=False)
     api_key_env: str | None = None
     """The environment variable that holds the key; the key itself is never written in a file."""

@@ -13,7 +13,6 @@ from palio.providers.base import Ambiguous
 from palio.providers.catalog.model import Model
 from palio.providers.hosted.account import Account
 from palio.providers.hosted.images import FAILED, NO_PICTURE, PICTURE
-from palio.providers.hosted.lookout import Lookout
 from palio.providers.hosted.orders import Request
 from palio.providers.hosted.signals import Meaning, Phase, Signal, matches
 from palio.providers.openai import OpenAI
@@ -26,6 +25,7 @@ class OpenAICompatible(OpenAI):
     base_url: ClassVar[str] = "http://127.0.0.1:8000/v1"
     key_variable: ClassVar[str | None] = None
     costs_nothing: ClassVar[bool] = True
+    looks: ClassVar[bool] = True
     # Jobs wait in a line at the server, and it says nothing meanwhile.
     answer_seconds: ClassVar[float] = 600.0
     signals: ClassVar[Sequence[Signal]] = (
@@ -38,23 +38,13 @@ class OpenAICompatible(OpenAI):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._served: frozenset[str] | None = None
-        self._lookout = Lookout(self.name, self._look)
-
-    async def open(self) -> None:
-        await self._lookout.open()
-
-    async def close(self) -> None:
-        try:
-            await self._lookout.close()
-        finally:
-            await super().close()
 
     def lacks(self, model: Model, job: ImageJob) -> str | None:
         if self._served is None or model.id in self._served:
             return None
         return f"is none of the models that {self.name} serves"
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         """Ask which models there are. A server without a list may have any."""
         reply = await self.exchange(Request("GET", "models"))
         if reply.status in (404, 405):

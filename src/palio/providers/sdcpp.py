@@ -21,7 +21,6 @@ from palio.providers.catalog.fitting import Fit
 from palio.providers.catalog.model import Model
 from palio.providers.hosted.account import Account
 from palio.providers.hosted.files import file_for
-from palio.providers.hosted.lookout import Lookout
 from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.payload import payload_of
 from palio.providers.hosted.provider import MAX_SENT_BYTES
@@ -80,6 +79,7 @@ class StableDiffusionCpp(QueueProvider):
     key_variable: ClassVar[str | None] = None
     enquiry: ClassVar[str | None] = "sdcpp/v1/capabilities"
     costs_nothing: ClassVar[bool] = True
+    looks: ClassVar[bool] = True
     # The answer to the last question is the picture.
     max_answer_bytes: ClassVar[int] = 2 * MAX_SENT_BYTES
     signals: ClassVar[Sequence[Signal]] = (
@@ -96,16 +96,6 @@ class StableDiffusionCpp(QueueProvider):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._loaded: Loaded | None = None
-        self._lookout = Lookout(self.name, self._look)
-
-    async def open(self) -> None:
-        await self._lookout.open()
-
-    async def close(self) -> None:
-        try:
-            await self._lookout.close()
-        finally:
-            await super().close()
 
     def lacks(self, model: Model, job: ImageJob) -> str | None:
         if (loaded := self._loaded) is None:
@@ -128,7 +118,7 @@ class StableDiffusionCpp(QueueProvider):
     async def start(self, assignment: Assignment) -> Handle:
         try:
             # It may have been started again with another model since.
-            await self._look()
+            await self.look()
         except Ambiguous as error:
             # Nothing was begun yet.
             raise NotAccepted(str(error)) from error
@@ -208,7 +198,7 @@ class StableDiffusionCpp(QueueProvider):
             return path
         raise Incapable(f"has no file for {air}; [providers.{self.name}.files] can name one")
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         reply = await self.exchange(Request("GET", "sdcpp/v1/capabilities"))
         if reply.status != 200 or not isinstance(reply.at("model"), dict):
             raise Ambiguous(self.told(reply))

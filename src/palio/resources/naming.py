@@ -10,7 +10,7 @@ SAFE = (".safetensors", ".sft", ".gguf")
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """Suffixes of formats whose loading can run code that is in them."""
 _TELLING_DIGITS = 5
-"""A shorter number stands in many names for something else: a size, a year, the version of an engine."""
+"""A shorter number stands in many names for something else: `v1-5`, `flux-2`, `768`, a year."""
 _SPELLINGS = {"safetensor": ".safetensors", "sft": ".safetensors"}
 _DIGITS = re.compile(r"[0-9]+")
 

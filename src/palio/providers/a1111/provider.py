@@ -42,7 +42,6 @@ from palio.providers.base import (
 from palio.providers.catalog.fitting import Fit
 from palio.providers.catalog.model import Model
 from palio.providers.hosted.account import Account
-from palio.providers.hosted.lookout import Lookout
 from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.pace import gap
 from palio.providers.hosted.payload import payload_of
@@ -72,6 +71,7 @@ class WebUI(HostedProvider):
     key_variable: ClassVar[str | None] = None
     enquiry: ClassVar[str | None] = "sdapi/v1/samplers"
     costs_nothing: ClassVar[bool] = True
+    looks: ClassVar[bool] = True
     # An answer is the picture; and the list of LoRAs has all that was noted in them when they were trained.
     max_answer_bytes: ClassVar[int] = 2 * MAX_SENT_BYTES
     signals: ClassVar[Sequence[Signal]] = (
@@ -87,15 +87,10 @@ class WebUI(HostedProvider):
         self.resumable = False
         self.concurrency = 1
         self._installed: Installed | None = None
-        self._lookout = Lookout(self.name, self._look)
         self._generations: dict[str, Generation] = {}
-
-    async def open(self) -> None:
-        await self._lookout.open()
 
     async def close(self) -> None:
         try:
-            await self._lookout.close()
             for generation in [*self._generations.values()]:
                 await generation.close()
         finally:
@@ -298,7 +293,7 @@ class WebUI(HostedProvider):
             return found
         raise Incapable(f"needs {name}, which {self.name} does not have")
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         listed = {name: await self._list(name) for name in (*LISTS, *LISTS_OF_SOME)}
         self._installed = Installed.read(listed)
 

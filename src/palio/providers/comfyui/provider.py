@@ -28,7 +28,6 @@ from palio.providers.comfyui.news import News, listen
 from palio.providers.comfyui.parts import LoraFile
 from palio.providers.comfyui.recipes import Plan, graph_of
 from palio.providers.hosted.account import Account
-from palio.providers.hosted.lookout import Lookout
 from palio.providers.hosted.orders import Form, Order, Request, Run, multipart
 from palio.providers.hosted.queue import QueueProvider
 from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signal, Test, has
@@ -87,6 +86,7 @@ class ComfyUI(QueueProvider):
     enquiry: ClassVar[str | None] = "queue"
     knows_our_id: ClassVar[bool] = True
     costs_nothing: ClassVar[bool] = True
+    looks: ClassVar[bool] = True
     # The queue shows the graph of everybody's prompt.
     max_answer_bytes: ClassVar[int] = 32 * 1024 * 1024
     signals: ClassVar[Sequence[Signal]] = (
@@ -112,17 +112,7 @@ class ComfyUI(QueueProvider):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._installed: Installed | None = None
-        self._lookout = Lookout(self.name, self._look)
         self._news: dict[str, News] = {}
-
-    async def open(self) -> None:
-        await self._lookout.open()
-
-    async def close(self) -> None:
-        try:
-            await self._lookout.close()
-        finally:
-            await super().close()
 
     def lacks(self, model: Model, job: ImageJob) -> str | None:
         installed = self._installed
@@ -315,7 +305,7 @@ class ComfyUI(QueueProvider):
             hints=pictures[len(job.images) :],
         )
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         # Where it cannot be asked, offers go on from what was known, or from the hope that everything is there.
         schemas = await self._schemas(NODES)
         embeddings = await self.exchange(Request("GET", "embeddings"))

@@ -6,9 +6,6 @@ from palio.contract.air import is_air, parse_air
 from palio.providers.catalog.fitting import short_name
 from palio.resources.naming import numbers_in, telling_numbers
 
-SHORTEST = 5
-"""Digits of a number that tells. Shorter ones stand in names for other reasons: `v1-5`, `flux-2`, `768`, `1024`."""
-
 
 def file_for(air: str, files: Iterable[str], named: Mapping[str, str]) -> str | None:
     """The file that the operator named for an AIR, else the one of `files` that bears the number of its version.
@@ -18,6 +15,6 @@ def file_for(air: str, files: Iterable[str], named: Mapping[str, str]) -> str | 
     if file := named.get(short_name(air)):
         return file
     numbers = telling_numbers(parse_air(air)) if is_air(air) else None
-    if numbers is None or any(len(number) < SHORTEST for number in numbers):
+    if numbers is None:
         return None
     return next((file for file in sorted(files) if numbers <= numbers_in(file)), None)

@@ -41,6 +41,7 @@ from palio.providers.catalog.fitting import Fit
 from palio.providers.catalog.model import Model
 from palio.providers.hosted.account import Account, Limits
 from palio.providers.hosted.downloads import Downloads
+from palio.providers.hosted.lookout import Lookout
 from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.payload import data_url, payload_of
 from palio.providers.hosted.pictures import fitted, is_black
@@ -73,6 +74,8 @@ class HostedProvider(Provider, ABC):
     knows_our_id: ClassVar[bool] = False
     """Whether runs can be found by the attempt's id; then `find` is overridden too."""
     costs_nothing: ClassVar[bool] = False
+    looks: ClassVar[bool] = False
+    """Whether it is a server that can tell what it has; then `look` is overridden too."""
     enquiry: ClassVar[str | None] = None
     """What can be asked for (GET) with the key and without cost, answered with JSON; None where nothing is known."""
     max_answer_bytes: ClassVar[int] = MAX_ANSWER_BYTES
@@ -99,9 +102,18 @@ class HostedProvider(Provider, ABC):
             credential=self.credential(account.key) if account.key else None,
         )
         self._downloads = Downloads(account, self.wire, free=self.free, renewed=self.renewed)
+        self._lookout = Lookout(self.name, self.look) if self.looks else None
+
+    async def open(self) -> None:
+        if self._lookout is not None:
+            await self._lookout.open()
 
     async def close(self) -> None:
-        await self.wire.close()
+        try:
+            if self._lookout is not None:
+                await self._lookout.close()
+        finally:
+            await self.wire.close()
 
     # What adapters give.
 
@@ -136,6 +148,9 @@ class HostedProvider(Provider, ABC):
     def fit(self, job: ImageJob) -> Fit | str:
         """How it would do a job, or why it cannot. Overridden where the catalog's members cannot say it."""
         return self.account.catalog.best(job, self.lacks)
+
+    async def look(self) -> None:
+        """Find out what a server has. Called at the start and every minute where it `looks`. Raises ProviderError."""
 
     def lacks(self, model: Model, job: ImageJob) -> str | None:
         """What is not there for a model to do a job. Overridden where that depends on the server."""

@@ -18,7 +18,6 @@ from palio.providers.base import Ambiguous, Assignment, Handle, Incapable, NotAc
 from palio.providers.catalog.fitting import Fit, sampling_of
 from palio.providers.catalog.model import Model
 from palio.providers.hosted.account import Account
-from palio.providers.hosted.lookout import Lookout
 from palio.providers.hosted.orders import Form, Order, Request, Run, multipart
 from palio.providers.hosted.queue import QueueProvider
 from palio.providers.hosted.signals import FOLLOWING, SUCCESS, Meaning, Phase, Reply, Signal, has, matches, says
@@ -47,6 +46,7 @@ class InvokeAI(QueueProvider):
     enquiry: ClassVar[str | None] = f"{QUEUE}/status"
     knows_our_id: ClassVar[bool] = True
     costs_nothing: ClassVar[bool] = True
+    looks: ClassVar[bool] = True
     # A server may have thousands of models, and tells everything about each.
     max_answer_bytes: ClassVar[int] = 32 * 1024 * 1024
     signals: ClassVar[Sequence[Signal]] = (
@@ -67,16 +67,6 @@ class InvokeAI(QueueProvider):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._models: Models | None = None
-        self._lookout = Lookout(self.name, self._look)
-
-    async def open(self) -> None:
-        await self._lookout.open()
-
-    async def close(self) -> None:
-        try:
-            await self._lookout.close()
-        finally:
-            await super().close()
 
     def lacks(self, model: Model, job: ImageJob) -> str | None:
         if model.recipe in HAS_OWN_SYNTAX and (odd := OWN_SYNTAX.search(f"{job.prompt}\n{job.negative_prompt}")):
@@ -94,7 +84,7 @@ class InvokeAI(QueueProvider):
         if self._models is None:
             # Nodes name models by keys that only the server knows.
             try:
-                await self._look()
+                await self.look()
             except Ambiguous as error:
                 raise NotAccepted(str(error)) from error
         return await super().order(assignment)
@@ -208,7 +198,7 @@ class InvokeAI(QueueProvider):
             return found
         raise Incapable(f"has no model for {air}; [providers.{self.name}.files] can name one")
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         reply = await self.exchange(Request("GET", "api/v2/models/"))
         if reply.status != 200 or not isinstance(listed := reply.at("models"), list):
             raise Ambiguous(self.told(reply))

@@ -38,7 +38,6 @@ from palio.providers.base import (
 from palio.providers.catalog.fitting import Fit
 from palio.providers.catalog.model import Model
 from palio.providers.hosted.account import Account
-from palio.providers.hosted.lookout import Lookout
 from palio.providers.hosted.orders import Order, Request, Run
 from palio.providers.hosted.payload import payload_of
 from palio.providers.hosted.provider import MAX_SENT_BYTES, HostedProvider
@@ -66,6 +65,7 @@ class SwarmUI(HostedProvider):
     key_header: ClassVar[str] = "Cookie"
     key_prefix: ClassVar[str] = "swarm_token="
     costs_nothing: ClassVar[bool] = True
+    looks: ClassVar[bool] = True
     # The picture is in the answer.
     max_answer_bytes: ClassVar[int] = 2 * MAX_SENT_BYTES
     signals: ClassVar[Sequence[Signal]] = (
@@ -84,17 +84,7 @@ class SwarmUI(HostedProvider):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._installed: Installed | None = None
-        self._lookout = Lookout(self.name, self._look)
         self._orders: dict[str, Order] = {}
-
-    async def open(self) -> None:
-        await self._lookout.open()
-
-    async def close(self) -> None:
-        try:
-            await self._lookout.close()
-        finally:
-            await super().close()
 
     async def check(self) -> str | None:
         await self._begins_nothing(self._session())
@@ -122,7 +112,7 @@ class SwarmUI(HostedProvider):
     async def order(self, assignment: Assignment) -> Order:
         if self._installed is None:
             # Models are named as the server does, which takes a part of a name for another.
-            await self._begins_nothing(self._look())
+            await self._begins_nothing(self.look())
         return await super().order(assignment)
 
     def payload(self, found: Fit, assignment: Assignment, pictures: Sequence[str]) -> JsonObject:
@@ -235,7 +225,7 @@ class SwarmUI(HostedProvider):
             raise Incapable(f"cannot be told of {found}, whose name has a comma")
         return found
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         body: JsonObject = {"session_id": await self._session()}
         reply = await self.exchange(Request("POST", "API/ListT2IParams", body))
         if reply.status != 200 or not isinstance(reply.at("models"), dict):

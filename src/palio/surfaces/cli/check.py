@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -44,24 +44,25 @@ def check(
 async def _check(settings: "Settings", name: str, run: bool, yes: bool, out: Path) -> None:
     from palio.blobs.fetch import Fetcher, FetchPolicy
     from palio.providers.registry import configured
+    from palio.surfaces.tokens import make_data_folder
+    from palio.surfaces.weights import weight_store
 
     if (chosen := settings.providers.get(name)) is not None:
         # One that is switched off too, and without a look at what is wrong with others.
         alone = {name: chosen.model_copy(update={"enabled": True})}
         settings = settings.model_copy(update={"providers": alone, "sketch": False, "vendors_by_key": False})
-    fetcher = Fetcher(FetchPolicy())
-    try:
-        providers = configured(settings, fetcher.fetch)
+    make_data_folder(settings)
+    async with AsyncExitStack() as stack:
+        fetcher = Fetcher(FetchPolicy())
+        stack.push_async_callback(fetcher.close)
+        weights = await stack.enter_async_context(weight_store(settings))
+        providers = configured(settings, fetcher.fetch, weights)
+        for each in providers.values():
+            stack.push_async_callback(each.close)
         if (provider := providers.get(name)) is None:
             raise SetupError(f"there is no provider {name!r}; there are {', '.join(providers) or 'none'}")
-        try:
-            await provider.open()
-            await _ask(provider, run, yes, out)
-        finally:
-            for each in providers.values():
-                await each.close()
-    finally:
-        await fetcher.close()
+        await provider.open()
+        await _ask(provider, run, yes, out)
 
 
 async def _ask(provider: "Provider", run: bool, yes: bool, out: Path) -> None:
