@@ -11,6 +11,7 @@ from tests.standins.server import Page, serving
 from palio.providers.base import RateLimited, RunFailed, Unable
 from palio.providers.hosted.provider import HostedProvider
 
+SCHNELL = "urn:air:flux1:checkpoint:civitai:618692@699279"
 SDXL = "urn:air:sdxl:checkpoint:civitai:101055@128078"
 
 
@@ -62,6 +63,36 @@ async def test_a_request_says_all_of_the_job_and_allows_no_change_of_it(horde: H
         "allow_downgrade": False,
         "shared": False,
         "r2": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"engine": "z-image"},
+        {
+            "engine": "comfy",
+            "ecosystem": "flux1",
+            "operation": "createImage",
+            "model": SCHNELL,
+            "sampler": "euler",
+            "scheduler": "simple",
+        },
+    ],
+    ids=["z-image", "schnell"],
+)
+async def test_a_model_without_guidance_is_asked_to_go_without(
+    horde: Horde, here: HostedProvider, asked: dict[str, str]
+):
+    await run(here, job(**asked, width=768, height=512, steps=4))
+    assert horde.started[0].input["params"] == {
+        "width": 768,
+        "height": 512,
+        "seed": "7",
+        "steps": 4,
+        "sampler_name": "k_euler",
+        "karras": False,
+        "cfg_scale": 1,
     }
 
 

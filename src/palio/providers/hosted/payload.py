@@ -30,7 +30,10 @@ def payload_of(fit: Fit, job: ImageJob, pictures: Sequence[str]) -> JsonObject:
 
 
 def nested(flat: JsonObject) -> JsonObject:
-    """Members named `a.b` as members of objects; of two with the same name the later one counts."""
+    """Members named `a.b` as members of objects; of two with the same name the later one counts.
+
+    An object that comes after some of its members is put over them.
+    """
     body: JsonObject = {}
     for path, value in flat.items():
         *parents, name = path.split(".")
@@ -40,7 +43,8 @@ def nested(flat: JsonObject) -> JsonObject:
             if not isinstance(below, dict):
                 raise ValueError(f"{path}: {parent} is a value already")
             at = below
-        at[name] = value
+        before = at.get(name)
+        at[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
     return body
 
 
