@@ -19,6 +19,9 @@ from palio.providers.hosted.signals import SUCCESS, Meaning, Phase, Reply, Signa
 
 TICKS_OF_USD = 1e10
 
+_MODERATED = "moderat|usage guidelines|safety_check"
+_NO_MONEY = "credit|licen[cs]e|spending.limit"
+
 
 def _error(pattern: str) -> Test:
     """Whether an error says something: its text or its code, in either of the two shapes that errors have."""
@@ -41,10 +44,11 @@ class XAI(ImagesProvider):
         Signal("respect_moderation is false", Meaning.refused, SUCCESS, _is_blocked, {Phase.submit}),
         PICTURE,
         Signal("no data", Meaning.refused, SUCCESS, lambda reply: isinstance(reply.at("data"), list), {Phase.submit}),
-        # What was made and then blocked is billed all the same.
-        Signal("moderated", Meaning.refused, range(400, 500), _error("moderat"), {Phase.submit}),
+        # What was made and then blocked is billed all the same. A prompt that is against the rules gets 403, which
+        # elsewhere means the key.
+        Signal("moderated", Meaning.refused, range(400, 500), _error(_MODERATED), {Phase.submit}),
         Signal("incorrect key", Meaning.key_refused, {400}, _error("incorrect api key"), {Phase.submit}),
-        Signal("no credits", Meaning.unfunded, {403, 429}, _error("credit|licen[cs]e|spending limit"), {Phase.submit}),
+        Signal("no credits", Meaning.unfunded, {403, 429}, _error(_NO_MONEY), {Phase.submit}),
         FAILED,
     )
 

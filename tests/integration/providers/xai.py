@@ -9,6 +9,11 @@ from palio.providers.base import KeyRefused, Refused, RunFailed, Unfunded
 from palio.providers.hosted.signals import Phase
 
 BLOCKED = {"code": BAD, "error": "Generated image rejected by content moderation.", "usage": {"cost_in_usd_ticks": 5}}
+AGAINST_THE_RULES = {
+    "code": "The caller does not have permission to execute the specified operation",
+    "error": "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO",
+}
+OVERSPENT = {"code": "personal-team-blocked:spending-limit", "error": "no"}
 NO_CREDITS = {"code": "403", "error": "Your newly created team doesn't have any credits or licenses yet."}
 
 
@@ -30,8 +35,10 @@ XAI = Vendor(
         Sample("moderated", Phase.submit, Says(400, BLOCKED), Refused),
         Sample("moderated", Phase.submit, Says(400, {"code": "imagine:content-moderated", "error": "no"}), Refused),
         Sample("moderated", Phase.submit, Says(400, error("rejected by moderation")), Refused),
+        Sample("moderated", Phase.submit, Says(403, AGAINST_THE_RULES), Refused),
         Sample("incorrect key", Phase.submit, Says(400, {"code": BAD, "error": "Incorrect API key"}), KeyRefused),
         Sample("no credits", Phase.submit, Says(403, NO_CREDITS), Unfunded),
+        Sample("no credits", Phase.submit, Says(403, OVERSPENT), Unfunded),
         Sample("error of the run", Phase.submit, Says(500, {"code": "500", "error": "internal"}), RunFailed),
     ),
 )
