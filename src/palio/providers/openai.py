@@ -45,7 +45,7 @@ class OpenAI(ImagesProvider):
             "insufficient_quota",
             Meaning.unfunded,
             range(400, 500),
-            matches("^(insufficient_quota|billing_hard_limit_reached)$", "error", "code"),
+            matches("^(insufficient_quota|billing_hard_limit_reached|billing_not_active)$", "error", "code"),
             {Phase.submit},
         ),
         FAILED,

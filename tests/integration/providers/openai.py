@@ -26,6 +26,7 @@ OPENAI = Vendor(
         Sample("moderation_blocked", Phase.submit, Says(400, error("no", "content_policy_violation")), Refused),
         Sample("insufficient_quota", Phase.submit, Says(429, error("no", "insufficient_quota")), Unfunded),
         Sample("insufficient_quota", Phase.submit, Says(400, error("no", "billing_hard_limit_reached")), Unfunded),
+        Sample("insufficient_quota", Phase.submit, Says(429, error("no", "billing_not_active")), Unfunded),
         Sample("error of the run", Phase.submit, Says(500, error("The server had an error")), RunFailed),
     ),
 )
