@@ -23,6 +23,7 @@ from palio.providers.wire import MAX_ANSWER_BYTES
 TASK = "task"
 """The `recipe` of models that take jobs as tasks."""
 
+_MODERATED = "^DataInspection|^IPInfringementSuspect"
 _STATUS = ("output", "task_status")
 
 
@@ -74,7 +75,7 @@ class DashScope(QueueProvider, SynchronousProvider):
         Signal("SUSPENDED", Meaning.queued, SUCCESS, says("SUSPENDED", *_STATUS), {Phase.poll}),
         Signal("RUNNING", Meaning.running, SUCCESS, says("RUNNING", *_STATUS), {Phase.poll}),
         Signal("SUCCEEDED", Meaning.done, SUCCESS, _succeeded, {Phase.poll}),
-        Signal("FAILED, moderated", Meaning.refused, SUCCESS, _ended_with("^DataInspection"), {Phase.poll}),
+        Signal("FAILED, moderated", Meaning.refused, SUCCESS, _ended_with(_MODERATED), {Phase.poll}),
         Signal("FAILED, bad input", Meaning.invalid, SUCCESS, _ended_with("^Invalid"), {Phase.poll}),
         Signal("FAILED", Meaning.failed, SUCCESS, says("FAILED", *_STATUS), {Phase.poll}),
         Signal("SUCCEEDED without a picture", Meaning.failed, SUCCESS, says("SUCCEEDED", *_STATUS), {Phase.poll}),
@@ -84,7 +85,7 @@ class DashScope(QueueProvider, SynchronousProvider):
         Signal("canceled", Meaning.canceled, SUCCESS, lambda reply: not reply.text("code"), {Phase.cancel}),
         Signal("UnsupportedOperation", Meaning.invalid, ANY_STATUS, _code("^UnsupportedOperation"), {Phase.cancel}),
         # What is said of a request, whatever its status.
-        Signal("DataInspectionFailed", Meaning.refused, ANY_STATUS, _code("^DataInspection"), {Phase.submit}),
+        Signal("DataInspectionFailed", Meaning.refused, ANY_STATUS, _code(_MODERATED), {Phase.submit}),
         Signal("Arrearage", Meaning.unfunded, ANY_STATUS, _code("^Arrearage|Overdue|FreeTierOnly"), {Phase.submit}),
         Signal("no access to the model", Meaning.invalid, ANY_STATUS, _code(r"^Model\.AccessDenied"), {Phase.submit}),
         Signal("InvalidApiKey", Meaning.key_refused, ANY_STATUS, _code("^InvalidApiKey|^AccessDenied"), {Phase.submit}),
