@@ -41,6 +41,8 @@ class Google(SynchronousProvider):
         Signal("picture blocked", Meaning.refused, SUCCESS, matches(_MODERATED, *_FINISH)),
         Signal("account limited", Meaning.key_refused, SUCCESS, says("PUP_LIMITED_DISABLED", *_FINISH)),
         Signal("no picture", Meaning.failed, SUCCESS, has(*_FINISH)),
+        # What it calls an answer, with nothing in it.
+        Signal("no candidates", Meaning.failed, SUCCESS, has("usageMetadata")),
         Signal("API_KEY_INVALID", Meaning.key_refused, {400}, _reason("API_KEY_INVALID")),
         # No billing, where what is free is not to be had.
         Signal("FAILED_PRECONDITION", Meaning.unfunded, {400}, says("FAILED_PRECONDITION", "error", "status")),

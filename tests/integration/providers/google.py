@@ -48,6 +48,7 @@ GOOGLE = Vendor(
         Sample("no picture", Phase.submit, candidate("NO_IMAGE"), RunFailed),
         Sample("no picture", Phase.submit, candidate("IMAGE_OTHER"), RunFailed),
         Sample("no picture", Phase.submit, candidate("STOP", [{"text": "I would rather talk."}]), RunFailed),
+        Sample("no candidates", Phase.submit, Says(200, {"usageMetadata": {"promptTokenCount": 4}}), RunFailed),
         Sample("API_KEY_INVALID", Phase.submit, key_error(), KeyRefused),
         Sample("FAILED_PRECONDITION", Phase.submit, error(400, "FAILED_PRECONDITION", "x"), Unfunded),
         Sample("BILLING_DISABLED", Phase.submit, error(403, "x", "x", reason="BILLING_DISABLED"), Unfunded),
