@@ -1,6 +1,7 @@
 """What is OpenAI's alone, and that of servers which answer as it does: forms, tokens, and lists of models."""
 
 from collections.abc import Iterator
+from threading import current_thread
 
 import pytest
 from tests.integration.providers.openai import OPENAI, OPENAI_COMPATIBLE, SERVES
@@ -11,6 +12,7 @@ from tests.standins.openai_compatible import OpenAICompatible
 from tests.standins.server import Hangs, Says, serving
 
 from palio.providers.base import Ambiguous, Offer, RateLimited, Unable
+from palio.providers.hosted.pictures import inline
 
 PICTURE = "https://example.org/kite.png"
 TURBO = "Tongyi-MAI/Z-Image-Turbo"
@@ -58,6 +60,26 @@ async def test_an_edit_sends_its_pictures_as_files_of_their_own_kind(openai: Ope
     assert call.path == "/images/edits"
     _, files = form(call)
     assert [(name, media_type) for name, media_type, _ in files] == [("image[]", "image/png")] * 2
+
+
+async def test_pictures_are_decoded_where_nobody_waits_for_it(openai: OpenAI, monkeypatch: pytest.MonkeyPatch):
+    # Given a decoder that says in which thread it works
+    threads: list[str] = []
+
+    def watched(url: str) -> bytes:
+        threads.append(current_thread().name)
+        return inline(url)
+
+    monkeypatch.setattr("palio.providers.openai.inline", watched)
+
+    # When pictures are edited
+    here = provider(openai, "openai", monkeypatch, models=SERVES)
+    await run(here, job(engine="qwen", model="2.0", operation="editImage", images=[PICTURE], width=1024, height=1024))
+    await here.close()
+
+    # Then it is not the one that serves everybody
+    assert len(threads) == 1
+    assert current_thread().name not in threads
 
 
 async def test_a_server_of_ones_own_is_sent_what_it_has_members_for(

@@ -119,7 +119,7 @@ class HostedProvider(Provider, ABC):
 
     @abstractmethod
     def submission(self, order: Order) -> Request:
-        """The request that has a job taken on. Usually overridden."""
+        """The request that has a job taken on. Usually overridden. Called in a thread."""
 
     @abstractmethod
     def pictures(self, reply: Reply) -> Sequence[str]:
@@ -247,7 +247,8 @@ class HostedProvider(Provider, ABC):
     async def submit(self, order: Order, seconds: float) -> Reply:
         """The answer of a vendor that took a job on, waited for so long. Raises the error that any other answer is."""
         try:
-            reply = await self.exchange(self.submission(order), seconds)
+            # It may decode pictures.
+            reply = await self.exchange(await asyncio.to_thread(self.submission, order), seconds)
             self.judged(Phase.submit, reply)
         except Ambiguous as error:
             if self.free and not self.findable:

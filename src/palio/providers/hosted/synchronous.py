@@ -8,6 +8,7 @@ one paid for. A picture within the answer is held until it is watched for, and i
 nothing is made again.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from time import time
 from typing import ClassVar
@@ -17,7 +18,7 @@ import msgspec
 from palio.providers.base import Ambiguous, Assignment, Handle, Made, Progress, ProviderError
 from palio.providers.hosted.account import Account
 from palio.providers.hosted.orders import Run
-from palio.providers.hosted.provider import MAX_SENT_BYTES, HostedProvider
+from palio.providers.hosted.provider import MAX_READ_AT_ONCE, MAX_SENT_BYTES, HostedProvider
 
 PICTURE = "picture"
 
@@ -38,7 +39,8 @@ class SynchronousProvider(HostedProvider):
     async def start(self, assignment: Assignment) -> Handle:
         order = await self.order(assignment)
         reply = await self.submit(order, min(self.answer_seconds, self.account.limits.deadline))
-        picture = self.picture(reply)
+        is_large = len(reply.answer.body) > MAX_READ_AT_ONCE
+        picture = await asyncio.to_thread(self.picture, reply) if is_large else self.picture(reply)
         run = Run(order.attempt_id, order.model.id, time())
         is_inline = picture.startswith("data:")
         if is_inline:
