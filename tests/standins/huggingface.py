@@ -12,7 +12,7 @@ _HF = {"width", "height", "num_inference_steps", "guidance_scale", "negative_pro
 _FAL = {"prompt", "image_size", "num_images", "seed", "num_inference_steps", "guidance_scale", "output_format"}
 _FAL |= {"negative_prompt", "acceleration", "enable_safety_checker"}
 _TOGETHER = {"model", "prompt", "n", "width", "height", "seed", "steps", "guidance_scale", "negative_prompt"}
-_TOGETHER |= {"reference_images", "image_url", "output_format", "response_format"}
+_TOGETHER |= {"reference_images", "image_url", "output_format", "response_format", "guidance", "prompt_upsampling"}
 
 
 class HuggingFace(ImagesApi):

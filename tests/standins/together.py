@@ -8,15 +8,16 @@ from tests.standins.server import Says
 _COMMON = {"model", "prompt", "n", "seed", "output_format", "response_format", "disable_safety_checker"}
 _SIDES = {"width", "height"}
 _OPEN = _COMMON | {"steps", "guidance_scale"}
+_FLUX2 = _COMMON | _SIDES | {"reference_images", "prompt_upsampling"}
 INPUTS = {
     "black-forest-labs/FLUX.1-schnell": _COMMON | {"steps", "aspect_ratio"},
     "black-forest-labs/FLUX.1-krea-dev": _OPEN | _SIDES,
     "black-forest-labs/FLUX.1-kontext-pro": _COMMON | {"aspect_ratio", "image_url"},
     "black-forest-labs/FLUX.1-kontext-max": _COMMON | {"aspect_ratio", "image_url"},
-    "black-forest-labs/FLUX.2-dev": _OPEN | _SIDES | {"reference_images"},
-    "black-forest-labs/FLUX.2-flex": _OPEN | _SIDES | {"reference_images"},
-    "black-forest-labs/FLUX.2-pro": _COMMON | _SIDES | {"reference_images"},
-    "black-forest-labs/FLUX.2-max": _COMMON | _SIDES | {"reference_images"},
+    "black-forest-labs/FLUX.2-dev": _FLUX2 | {"steps", "guidance"},
+    "black-forest-labs/FLUX.2-flex": _FLUX2 | {"steps", "guidance"},
+    "black-forest-labs/FLUX.2-pro": _FLUX2,
+    "black-forest-labs/FLUX.2-max": _FLUX2,
     "stabilityai/stable-diffusion-xl-base-1.0": _OPEN | _SIDES | {"negative_prompt"},
     "Qwen/Qwen-Image-2.0": _COMMON | _SIDES | {"negative_prompt"},
     "Qwen/Qwen-Image-2.0-Pro": _COMMON | _SIDES | {"negative_prompt"},
