@@ -86,7 +86,15 @@ class Horde(QueueProvider):
         Signal("id", Meaning.accepted, SUCCESS, has("id"), {Phase.submit}),
         Signal("CorruptPrompt", Meaning.refused, ANY_STATUS, _rc("CorruptPrompt"), {Phase.submit}),
         Signal("nobody works", Meaning.overloaded, ANY_STATUS, _rc("NoValidWorkers|MaintenanceMode|Locked")),
-        Signal("no kudos", Meaning.unfunded, {403}, _rc("KudosUpfront|SharedKeyEmpty|SharedKeyInsufficientKudos")),
+        # Of this request: a large one wants kudos, others wait for their turn without.
+        Signal(
+            "more than it may ask for",
+            Meaning.invalid,
+            {403},
+            _rc("KudosUpfront|SharedKeyInsufficientKudos|NotTrusted|AnonForbidden"),
+            {Phase.submit},
+        ),
+        Signal("no kudos", Meaning.unfunded, {403}, _rc("SharedKeyEmpty")),
         Signal("TimeoutIP", Meaning.rate_limited, {403}, _rc("TimeoutIP|TooManyNewIPs|TooManySameIPs")),
         Signal("RequestExpired", Meaning.failed, {404, 410}, _rc("RequestExpired"), FOLLOWING),
         Signal("RequestNotFound", Meaning.lost, {404, 410}, _rc("RequestNotFound")),

@@ -47,12 +47,15 @@ HORDE = Vendor(
         Sample("nobody works", Phase.submit, error(400, "NoValidWorkers"), NotAccepted),
         Sample("nobody works", Phase.submit, error(423, "Locked"), NotAccepted),
         Sample("nobody works", Phase.poll, error(400, "MaintenanceMode")),
-        Sample("no kudos", Phase.submit, error(403, "KudosUpfront"), Unfunded),
+        Sample("more than it may ask for", Phase.submit, error(403, "KudosUpfront"), Incapable),
+        Sample("more than it may ask for", Phase.submit, error(403, "SharedKeyInsufficientKudos"), Incapable),
+        Sample("more than it may ask for", Phase.submit, error(403, "NotTrusted"), Incapable),
+        Sample("more than it may ask for", Phase.submit, error(403, "AnonForbidden"), Incapable),
         Sample("no kudos", Phase.submit, error(403, "SharedKeyEmpty"), Unfunded),
         Sample(
             "TimeoutIP", Phase.submit, error(403, "TimeoutIP", "put into timeout for 30 more seconds."), RateLimited
         ),
-        Sample("403", Phase.submit, error(403, "AnonForbidden"), KeyRefused),
+        Sample("403", Phase.submit, error(403, "SharedKeyExpired"), KeyRefused),
         Sample("401", Phase.submit, error(401, "InvalidAPIKey"), KeyRefused),
         Sample("429", Phase.submit, error(429, "TooManyPrompts"), RateLimited),
         Sample("429", Phase.result, Says(429, {"message": "10 per 1 minute"})),
