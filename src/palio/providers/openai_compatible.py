@@ -17,6 +17,11 @@ from palio.providers.hosted.orders import Request
 from palio.providers.hosted.signals import Meaning, Phase, Signal, matches
 from palio.providers.openai import OpenAI
 
+PARTED = "parted"
+"""The `recipe` of models whose prompts hold what is not wanted too."""
+NEGATIVE = "|"
+"""What it comes after there."""
+
 
 class OpenAICompatible(OpenAI):
     """Runs jobs at vLLM-Omni, SGLang-Diffusion, LocalAI and the like."""
@@ -40,6 +45,8 @@ class OpenAICompatible(OpenAI):
         self._served: frozenset[str] | None = None
 
     def lacks(self, model: Model, job: ImageJob) -> str | None:
+        if model.recipe == PARTED and NEGATIVE in job.prompt:
+            return f"takes no prompt with {NEGATIVE} in it, which begins what is not wanted"
         if self._served is None or model.id in self._served:
             return None
         return f"is none of the models that {self.name} serves"

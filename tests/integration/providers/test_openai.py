@@ -1,6 +1,9 @@
 """What is OpenAI's alone, and that of servers which answer as it does: forms, tokens, and lists of models."""
 
+import re
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from threading import current_thread
 
 import pytest
@@ -17,6 +20,8 @@ from palio.providers.hosted.pictures import inline
 PICTURE = "https://example.org/kite.png"
 TURBO = "Tongyi-MAI/Z-Image-Turbo"
 EDIT = "Qwen/Qwen-Image-Edit-2511"
+DREAMSHAPER = "urn:air:sd1:checkpoint:civitai:4384@128713"
+DOCS = Path(__file__).parents[3] / "docs/providers.md"
 
 
 @pytest.fixture
@@ -117,6 +122,24 @@ async def test_a_server_that_lists_nothing_may_have_any_model(
     offered = here.offer(job(engine="z-image", model="base", steps=20))
     await here.close()
     assert isinstance(offered, Offer)
+
+
+async def test_localai_runs_a_job_as_documented_but_for_a_prompt_that_it_would_take_apart(
+    own: OpenAICompatible, monkeypatch: pytest.MonkeyPatch
+):
+    # Given the table that the documentation shows
+    [shown] = re.findall(r"^\[providers\.localai\.models\.dreamshaper\]\n(.+?)^```", DOCS.read_text(), re.M | re.S)
+    here = provider(own, "openai-compatible", monkeypatch, models={"dreamshaper": tomllib.loads(shown)})
+
+    # When it is asked for jobs
+    sd1 = {"engine": "sdcpp", "ecosystem": "sd1", "operation": "createImage", "model": DREAMSHAPER}
+    whole, parted = here.offer(job(**sd1)), here.offer(job(**sd1, prompt="a robot | rust"))
+    await here.close()
+
+    # Then it does those that reach the model as they are
+    assert isinstance(whole, Offer), whole
+    assert isinstance(parted, Unable)
+    assert parted.reason == "dreamshaper takes no prompt with | in it, which begins what is not wanted"
 
 
 async def test_a_server_of_ones_own_needs_no_key(own: OpenAICompatible, monkeypatch: pytest.MonkeyPatch):
