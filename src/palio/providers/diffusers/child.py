@@ -90,7 +90,9 @@ class Desk:
 
 def main() -> None:
     """Serve the socket that the first argument names."""
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection.set_inheritable(False)
+    channel = Channel(connection)
     os.dup2(2, 1)
     # Ctrl-C in a terminal reaches children too, which is for the server to answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -7,12 +7,13 @@ import re
 import signal
 import socket
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TypeAlias
 
 import msgspec
 
@@ -37,11 +38,14 @@ START_SECONDS = 180.0
 """How long a child may take to import its libraries, where patience is shorter."""
 LEAVE_SECONDS = 5.0
 """How long a child may take to leave by itself."""
+LAST_WORDS_SECONDS = 1.0
+"""How long a child that has ended is listened to: what it began itself may hold its ends open for ever."""
 MAX_PAUSE = 30.0
 """The longest wait before a child that keeps ending is started again, in seconds."""
 LAST_LINES = 3
 """How much of what a child said last is told when it has ended."""
 MAX_LINE = 2000
+COMMAND = (sys.executable, "-m", "palio.providers.diffusers.child")
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -53,6 +57,9 @@ OFFLINE = {
 }
 SECRET = re.compile(r"key|secret|token|password|credential|^PALIO_", re.IGNORECASE)
 """The variables of the server that are no business of what runs in a child."""
+
+
+Stream: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(slots=True)
@@ -68,7 +75,7 @@ class Run:
 class Child:
     """One process, and the orders that it has."""
 
-    def __init__(self, name: str, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, name: str, process: Process, channel: Stream, output: Stream) -> None:
         self.name = name
         self.pid = process.pid
         self.heard_at = monotonic()
@@ -77,32 +84,37 @@ class Child:
         self.ending = ""
         """How it ended, once it has."""
         self._process = process
-        self._reader = reader
-        self._writer = writer
+        self._reader, self._writer = channel
+        self._output = output
         self._runs: dict[str, Run] = {}
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._reason = ""
 
     @classmethod
-    async def spawn(cls, name: str, setup: Setup) -> "Child":
-        """A new one. Raises RunFailed."""
-        ours, theirs = socket.socketpair()
+    async def spawn(cls, name: str, setup: Setup, command: Sequence[str] = COMMAND) -> "Child":
+        """A new one; the last argument of its command is its end of the channel. Raises RunFailed."""
+        # What it prints comes by a socket too: the end of a process with a pipe is told only when nobody holds the pipe.
+        (ours, theirs), (printed, printer) = socket.socketpair(), socket.socketpair()
         try:
-            with theirs:
+            with theirs, printer:
                 process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "palio.providers.diffusers.child", str(theirs.fileno())),
+                    *(*command, str(theirs.fileno())),
                     stdin=DEVNULL,
-                    stdout=PIPE,
+                    stdout=printer,
                     stderr=STDOUT,
                     pass_fds=(theirs.fileno(),),
                     env=environment(os.environ),
                 )
-        except OSError as error:
+            channel, output = await asyncio.open_connection(sock=ours), await asyncio.open_connection(sock=printed)
+        except BaseException as error:
+            # Which is the end of a child, if there is one.
             ours.close()
-            raise RunFailed(f"no child process could be started: {error}") from error
-        reader, writer = await asyncio.open_connection(sock=ours)
-        writer.write(frame(setup))
-        return cls(name, process, reader, writer)
+            printed.close()
+            if isinstance(error, OSError):
+                raise RunFailed(f"no child process could be started: {error}") from error
+            raise
+        channel[1].write(frame(setup))
+        return cls(name, process, channel, output)
 
     def begin(self, order: Order) -> Run:
         """Send an order. Raises Incapable, or RunFailed if the child is gone."""
@@ -162,14 +174,19 @@ class Child:
         """Hear it to its end."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._log())
-                await self._hear()
+                hearing, logging_ = group.create_task(self._hear()), group.create_task(self._log())
+                end = group.create_task(self._process.wait())
+                await asyncio.wait([hearing, end], return_when=asyncio.FIRST_COMPLETED)
                 # With its channel closed it is of no use, should it still be there.
                 await self._wait_or_kill()
+                await asyncio.wait([hearing, logging_], timeout=LAST_WORDS_SECONDS)
+                hearing.cancel()
+                logging_.cancel()
         finally:
             self.is_gone = True
             self.ending = self._told()
             self._writer.close()
+            self._output[1].close()
             for run in self._runs.values():
                 run.reports.put_nowait(None)
                 run.is_over.set()
@@ -202,11 +219,12 @@ class Child:
 
     async def _log(self) -> None:
         """What libraries print."""
-        printed = self._process.stdout
-        while printed is not None and (line := await _line(printed)):
-            if text := line.decode("utf-8", "replace").strip():
-                self._last.append(text)
-                log.debug("%s: %s", self.name, text)
+        # A child that is killed while it has not read everything resets the connection.
+        with suppress(ConnectionError):
+            while line := await _line(self._output[0]):
+                if text := line.decode("utf-8", "replace").strip():
+                    self._last.append(text)
+                    log.debug("%s: %s", self.name, text)
 
     def _told(self) -> str:
         code = self._process.returncode
@@ -271,9 +289,11 @@ class Worker:
                 return self._child
             if self._life is not None:
                 await self._life
+                # Once for each child, though whoever waits here may give up.
+                self._life = None
                 self._in_vain += 1
                 log.warning("%s", self._child.ending if self._child else "")
-                await asyncio.sleep(pause(self._in_vain))
+            await asyncio.sleep(pause(self._in_vain))
             self._child = await Child.spawn(self._name, self._setup)
             self._life = asyncio.create_task(self._child.live())
             return self._child

@@ -1,0 +1,43 @@
+"""The child as the server has it, where what runs as a child is not the usual one."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from palio.providers.base import RunFailed
+from palio.providers.diffusers.process import Child
+from palio.providers.diffusers.protocol import Setup
+
+SETUP = Setup("cpu", "auto", None, False)
+LEAVES_ONE_BEHIND = "sleep 600 & echo $! > '{file}'; {end}"
+
+
+@pytest.mark.parametrize(("end", "told"), [("kill -9 $$", "signal SIGKILL"), ("exit 3", "exit code 3")])
+async def test_a_child_has_ended_though_what_it_began_itself_lives_on(tmp_path: Path, end: str, told: str):
+    # Given a child whose own child holds the channel, and where it prints
+    file = tmp_path / "pid"
+    child = await Child.spawn("gpu", SETUP, ("sh", "-c", LEAVES_ONE_BEHIND.format(file=file, end=end)))
+    try:
+        # When it ends, that is seen
+        await asyncio.wait_for(child.live(), 30)
+        assert child.is_gone
+        assert told in child.ending
+    finally:
+        os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+async def test_what_a_child_said_last_is_told_when_it_has_ended():
+    child = await Child.spawn("gpu", SETUP, (sys.executable, "-c", "raise SystemExit('no such device')"))
+    await asyncio.wait_for(child.live(), 30)
+    assert child.ending == "the process of gpu has ended (exit code 1: no such device)"
+
+
+async def test_a_child_that_cannot_be_started_leaves_nothing_open():
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(RunFailed, match="no child process could be started"):
+        await Child.spawn("gpu", SETUP, ("/nowhere",))
+    assert len(os.listdir("/proc/self/fd")) == before
