@@ -1,6 +1,6 @@
 """Pipelines of a few hundred kilobytes, with random weights and tokenizers of single letters, in diffusers' form.
 
-    python tiny.py FOLDER
+    python -m tests.integration.diffusers.tiny FOLDER
 
 They are made in a process of their own: pytest's needs no torch. What they paint means nothing, but all that happens to
 a pipeline happens to them.
@@ -32,6 +32,7 @@ from diffusers import (
 )
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
+from tests.integration.diffusers.one_file import save_as_one_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     CLIPTextConfig,
@@ -57,6 +58,8 @@ def main(folder: Path) -> None:
         torch.manual_seed(0)
         pipe = make()
         pipe.save_pretrained(folder / name, safe_serialization=True)
+        if name == "sd1":
+            save_as_one_file(pipe, folder / "sd1-one-file.safetensors")
         if name in ("sd1", "flux1"):
             save_lora(pipe, folder / f"{name}-lora.safetensors")
 

@@ -14,8 +14,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if folder.exists():
         return folder
     subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("tiny.py")), str(folder)],
+        [sys.executable, "-m", "tests.integration.diffusers.tiny", str(folder)],
         check=True,
+        cwd=Path(__file__).parents[3],
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
         stderr=subprocess.DEVNULL,
     )

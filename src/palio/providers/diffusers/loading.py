@@ -31,6 +31,12 @@ DOWN = (
     ".lora_linear_layer.down.weight",
 )
 """How the first half of a LoRA's layer is called, in the forms that there are."""
+UNLOADABLE = (
+    *(OSError, ValueError, KeyError, AttributeError, ImportError, SingleFileComponentError),
+    # For layers that are not in the file.
+    NotImplementedError,
+)
+"""What libraries raise for folders that lack a part, or files of another model."""
 PICKLED = (".bin", ".ckpt", ".pt", ".pth")
 
 
@@ -115,10 +121,11 @@ def load(pipeline: Pipeline, device: torch.device, dtype: torch.dtype, pickles: 
     recipe = RECIPES[pipeline.recipe]
     try:
         pipe = _read(recipe, pipeline, dtype, pickles)
-    except (OSError, ValueError, KeyError, AttributeError, ImportError, SingleFileComponentError) as error:
-        # What libraries raise for folders that lack a part, or files of another model.
-        where = pipeline.files.get("transformer") or pipeline.files["pipeline"]
-        raise CannotLoad(f"{where} cannot be loaded: {error}") from error
+    except UNLOADABLE as error:
+        where = Path(pipeline.files.get("transformer") or pipeline.files["pipeline"])
+        # Whose job it is does not see where files lie.
+        why = str(error).replace(f"{where.parent}/", "")
+        raise CannotLoad(f"{where.name} cannot be loaded: {why}") from error
     if loaded_with := recipe.loaded_with:
         # A file cannot say otherwise.
         pipe.register_to_config(**{name: value for name, value in loaded_with.items() if value is not None})
@@ -144,7 +151,7 @@ def expected_bytes(pipeline: Pipeline, itemsize: int) -> int:
     """
     for path in pipeline.files.values():
         if not Path(path).exists():
-            raise CannotLoad(f"{path} is not there")
+            raise CannotLoad(f"{Path(path).name} is not there")
     return sum(_numbers(file) * itemsize for file in set(_weights(pipeline)))
 
 
