@@ -1,6 +1,7 @@
 """Pipelines of diffusers through a real `palio serve`: pictures, and what becomes of jobs when a process is killed."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.integration.diffusers.tiny_fixture import tiny
 __all__ = ["tiny"]
 
 LONG = {"$type": "imageGen", "input": {**SD1, "prompt": "a tin robot", "steps": 150, "width": 256, "height": 256}}
+KILLED = "the process of gpu has ended (signal SIGKILL)"
 SOON = 60.0
 """Seconds within which what a test waits for has to happen."""
 
@@ -87,7 +89,22 @@ def test_a_job_whose_process_is_killed_under_way_succeeds_on_a_retry(server: Ser
             if (workflow := seen(client, id_, wait=30))["status"] in OVER:
                 break
         assert workflow["status"] == "succeeded", workflow
+        # And what was wrong at first is told
+        first = workflow["steps"][0]["jobs"][0]["attempts"][0]
+        assert (first["status"], first["detail"]) == ("failed", KILLED)
     assert server.process.poll() is None
+
+
+def test_what_ends_a_service_is_for_the_server_to_answer_and_not_for_the_process(server: Server):
+    with server.client() as client:
+        id_ = submitted(client, LONG)
+        under_way(client, id_, 0.02)
+        child_of(server).send_signal(signal.SIGTERM)
+        for _ in range(TRIES):
+            if (workflow := seen(client, id_, wait=30))["status"] in OVER:
+                break
+    attempts = workflow["steps"][0]["jobs"][0]["attempts"]
+    assert [attempt["status"] for attempt in attempts] == ["succeeded"]
 
 
 def test_a_workflow_that_is_canceled_leaves_the_process_free(server: Server):

@@ -94,8 +94,9 @@ def main() -> None:
     connection.set_inheritable(False)
     channel = Channel(connection)
     os.dup2(2, 1)
-    # Ctrl-C in a terminal reaches children too, which is for the server to answer.
+    # Ctrl-C in a terminal reaches children too, as does what ends a service, which is for the server to answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     setup = read_command(channel.receive() or b"")
     if not isinstance(setup, Setup):
         raise SystemExit("the first message must be the setup")

@@ -93,7 +93,7 @@ class Child:
     @classmethod
     async def spawn(cls, name: str, setup: Setup, command: Sequence[str] = COMMAND) -> "Child":
         """A new one; the last argument of its command is its end of the channel. Raises RunFailed."""
-        # What it prints comes by a socket too: the end of a process with a pipe is told only when nobody holds the pipe.
+        # What it prints comes by a socket too: the end of a process with a pipe is told only once nobody holds that.
         (ours, theirs), (printed, printer) = socket.socketpair(), socket.socketpair()
         try:
             with theirs, printer:
@@ -127,7 +127,7 @@ class Child:
         if not self._runs:
             self.heard_at = monotonic()
         run = self._runs[order.id] = Run(ahead=len(self._runs))
-        self._writer.write(message)
+        self._send(message)
         return run
 
     async def sent(self) -> None:
@@ -155,8 +155,7 @@ class Child:
         run = self._runs.get(id_)
         if run is None:
             return None
-        with suppress(ConnectionError):
-            self._writer.write(frame(Stop(id_)))
+        self._send(frame(Stop(id_)))
         return run.is_over
 
     def kill(self, reason: str) -> None:
@@ -190,6 +189,12 @@ class Child:
             for run in self._runs.values():
                 run.reports.put_nowait(None)
                 run.is_over.set()
+
+    def _send(self, message: bytes) -> None:
+        # What it does not get any more needs no answer: each of its orders is told that it has gone. uvloop, on which
+        # the server runs, raises for a channel that is closed.
+        if not self._writer.is_closing():
+            self._writer.write(message)
 
     async def _wait_or_kill(self) -> None:
         with suppress(TimeoutError):
