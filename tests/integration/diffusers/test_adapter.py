@@ -136,6 +136,8 @@ async def test_a_run_stops_at_the_next_step_and_the_next_one_takes_its_place(pro
         ({**Z_IMAGE, "sampleMethod": "heun"}, "has no sampler heun"),
         ({**SD1, "embeddings": ["urn:air:sd1:embedding:civitai:1@2"]}, "takes no embeddings"),
         ({**SD1, "width": 100}, "multiples of 8"),
+        ({**SD1, "prompt": "a (tin:1.3) robot"}, "gives words no weight, which '(' in a prompt does"),
+        ({**SD1, "negativePrompt": "[rust]"}, "gives words no weight, which '[' in a prompt does"),
         ({**SDXL, "model": ONE_FILE}, "has no `config` in its files"),
         ({**SD1, "vaeModel": "urn:air:sd1:vae:civitai:1@2"}, "takes no other vae than its own"),
         ({**SD1, "operation": "createVariant", "image": PICTURE, "strength": 0.2}, "that leaves none"),
@@ -150,6 +152,16 @@ async def test_what_a_pipeline_cannot_do_is_declined(provider: Diffusers, input_
     offer = provider.offer(job(**input_))
     assert isinstance(offer, Unable)
     assert reason in offer.reason
+
+
+async def test_brackets_that_are_letters_are_read_as_such(provider: Diffusers):
+    # Given that ComfyUI has no square brackets, and a family has no weights
+    in_comfy = {**SD1, "engine": "comfy", "sampler": "euler", "scheduler": "normal", "prompt": "a [tin] robot"}
+    for input_ in (in_comfy, {**Z_IMAGE, "prompt": "a (tin:1.3) robot"}):
+        assert isinstance(provider.offer(job(**input_)), Offer)
+
+    _, escaped = await made(provider, **{**in_comfy, "prompt": r"a \[tin\] robot"})
+    assert escaped == (await made(provider, **in_comfy))[1]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """From a job to an order for the child, or to what stands in the way. Decides; the files are looked up in `Shelf`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from palio.providers.diffusers.protocol import Adapter, Order, Pipeline
 from palio.providers.diffusers.sampling import DIFFUSION, no_sampling
 from palio.resources.weights import Weights
 
+WEIGHT = re.compile(r"(?<!\\)[()]")
+"""What gives words more weight in prompts of SD 1.x and SDXL, or less."""
+LESS_WEIGHT = re.compile(r"(?<!\\)[\[\]]")
+"""What does so too but for ComfyUI, to which it is letters."""
 CHECKPOINT = "*"
 """In a model's files: the job's own checkpoint."""
 
@@ -64,6 +69,8 @@ def lacks(model: Model, job: ImageJob, shelf: Shelf) -> str | None:
     sampler, spacing = _chosen(model.sampler, job.sampler), _chosen(model.scheduler, job.scheduler)
     if reason := no_sampling(recipe.samplers, sampler, spacing):
         return reason
+    if recipe.tokens == 0 and (reason := _lacks_weights(job)):
+        return reason
     steps = job.steps or recipe.steps
     is_cut = job.operation is Operation.variant and recipe.samplers is DIFFUSION
     if is_cut and job.strength is not None and int(steps * job.strength) < 1:
@@ -91,8 +98,8 @@ def order_of(id_: str, found: Fit, job: ImageJob, pictures: Sequence[bytes], she
         id=id_,
         pipeline=pipeline_of(model, job, shelf),
         operation=job.operation,
-        prompt=job.prompt,
-        negative_prompt=job.negative_prompt,
+        prompt=_unescaped(model, job.prompt),
+        negative_prompt=_unescaped(model, job.negative_prompt),
         width=found.width,
         height=found.height,
         seed=job.seed or 0,
@@ -105,6 +112,18 @@ def order_of(id_: str, found: Fit, job: ImageJob, pictures: Sequence[bytes], she
         adapters=tuple(Adapter(_absolute(shelf, lora.air), lora.strength) for lora in job.loras),
         images=tuple(pictures),
     )
+
+
+def _lacks_weights(job: ImageJob) -> str | None:
+    words = f"{job.prompt}\n{job.negative_prompt}"
+    if found := WEIGHT.search(words) or (job.engine != "comfy" and LESS_WEIGHT.search(words)):
+        return f"gives words no weight, which {found[0]!r} in a prompt does; \\{found[0]} is a letter"
+    return None
+
+
+def _unescaped(model: Model, prompt: str) -> str:
+    """A prompt without what says that brackets are letters, where they could be more."""
+    return re.sub(r"\\([()\[\]])", r"\1", prompt) if RECIPES[model.recipe].tokens == 0 else prompt
 
 
 def _lacks_config(model: Model, job: ImageJob, shelf: Shelf) -> str | None:
