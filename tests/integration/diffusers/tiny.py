@@ -32,6 +32,7 @@ from diffusers import (
 )
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
+from safetensors.torch import load_file
 from tests.integration.diffusers.one_file import save_as_one_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
@@ -62,6 +63,7 @@ def main(folder: Path) -> None:
             save_as_one_file(pipe, folder / "sd1-one-file.safetensors")
         if name in ("sd1", "flux1"):
             save_lora(pipe, folder / f"{name}-lora.safetensors")
+    save_odd_lora(folder / "sd1-lora.safetensors", folder / "sd1-odd-lora.pt")
 
 
 def sd1() -> StableDiffusionPipeline:
@@ -311,6 +313,13 @@ def save_lora(pipe: StableDiffusionPipeline | FluxPipeline, file: Path) -> None:
     layers = {f"{module}_lora_layers": get_peft_model_state_dict(part)}
     type(pipe).save_lora_weights(file.parent, weight_name=file.name, safe_serialization=True, **layers)
     part.delete_adapters("default")
+
+
+def save_odd_lora(source: Path, file: Path) -> None:
+    """A LoRA, pickled, with one more layer that no model has."""
+    layers = load_file(source)
+    odd = {name.replace("attn1", "attn9"): layer for name, layer in list(layers.items())[:2]}
+    torch.save(layers | odd, file)
 
 
 if __name__ == "__main__":

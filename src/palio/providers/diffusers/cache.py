@@ -49,6 +49,18 @@ class Cache(Generic[T]):
         self._kept[key] = (loaded, size)
         return loaded
 
+    def measure_anew(self, key: str) -> None:
+        """Make room for what a kept one has grown by; it is dropped itself where it no longer fits. Raises TooLarge."""
+        kept, _ = self._kept.pop(key)
+        size = self._measure(kept)
+        try:
+            self._make_room(size)
+        except TooLarge:
+            del kept
+            self._let_go()
+            raise
+        self._kept[key] = (kept, size)
+
     def clear(self) -> None:
         """Drop everything."""
         self._kept.clear()

@@ -67,11 +67,11 @@ class Loaded:
             self._others[name] = other
         return self._others[name]
 
-    def wear(self, adapters: Sequence[Adapter], pickles: bool) -> None:
-        """These LoRAs and no others. Raises CannotLoad."""
+    def wear(self, adapters: Sequence[Adapter], pickles: bool) -> bool:
+        """These LoRAs and no others; whether it wore others before. Raises CannotLoad."""
         paths = tuple(adapter.path for adapter in adapters)
         names = [f"lora{nth}" for nth in range(len(paths))]
-        if paths != self._worn:
+        if is_changed := paths != self._worn:
             self._take_off()
             try:
                 for name, path in zip(names, paths, strict=True):
@@ -81,6 +81,7 @@ class Loaded:
                 raise
         if paths:
             self.first.set_adapters(names, [adapter.strength for adapter in adapters])
+        return is_changed
 
     def _put_on(self, name: str, path: Path, pickles: bool) -> None:
         _check_kind(path, pickles)
@@ -220,9 +221,11 @@ def _header(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _keys(path: Path) -> list[str]:
-    if path.suffix != ".safetensors":
-        return []
     try:
+        if path.suffix != ".safetensors":
+            # Without their numbers, and nothing in it is run.
+            layers = torch.load(path, map_location="meta", weights_only=True)
+            return list(layers.get("state_dict", layers))
         with safe_open(str(path), framework="pt") as file:
             return list(file.keys())
     except Exception as error:

@@ -79,7 +79,8 @@ class Studio:
         loaded = self._loaded(order)
         self._go_on()
         pipe = loaded.pipeline(order.operation)
-        loaded.wear(order.adapters, self._pickles)
+        if loaded.wear(order.adapters, self._pickles):
+            self._cache.measure_anew(order.pipeline.key)
         pipe.scheduler = _scheduler(loaded, order)
         given: dict[str, Any] = {**arguments(recipe, order), **words_of(pipe, recipe, order)}
         if pictures := [Image.open(io.BytesIO(data)).convert("RGB") for data in order.images]:

@@ -62,3 +62,20 @@ def test_all_of_it_can_be_let_go():
     kept.load("a", 40, lambda: 40)
     kept.clear()
     assert (kept.resident, freed) == ({}, [1])
+
+
+def test_what_has_grown_drives_out_others_and_goes_itself_where_it_no_longer_fits():
+    # Given two, one of which can grow
+    grown = bytearray(40)
+    kept: Cache[bytearray] = Cache(100, len, lambda: None)
+    kept.load("a", 40, lambda: grown)
+    kept.load("b", 40, lambda: bytearray(40))
+
+    grown.extend(bytes(30))
+    kept.measure_anew("a")
+    assert kept.resident == {"a": 70}
+
+    grown.extend(bytes(40))
+    with pytest.raises(TooLarge):
+        kept.measure_anew("a")
+    assert kept.resident == {}
