@@ -253,5 +253,8 @@ async def test_a_process_that_is_killed_fails_its_runs_alone(provider: Diffusers
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(RunFailed, match="signal SIGKILL"):
             await to_the_end(events)
+    # And nothing is loaded any more
+    assert isinstance(offer := provider.offer(job(**SD1)), Offer)
+    assert offer.preparation > 0
     # What is asked of it then is no error
     await asyncio.wait_for(provider.cancel("killed"), 5)

@@ -8,11 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from palio.contract.image.job import Operation
 from palio.providers.base import RunFailed
 from palio.providers.diffusers.process import Child
-from palio.providers.diffusers.protocol import Setup
+from palio.providers.diffusers.protocol import Fault, Order, Pipeline, Setup
 
 SETUP = Setup("cpu", "auto", None, False)
+BREAKS = """
+import diffusers, torch
+def fail(*_, **given): raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+diffusers.StableDiffusionPipeline.__call__ = fail
+from palio.providers.diffusers.child import main
+main()
+"""
+"""A child whose device fails, after which a device answers nothing any more."""
 LEAVES_ONE_BEHIND = "sleep 600 & echo $! > '{file}'; {end}"
 
 
@@ -41,3 +50,24 @@ async def test_a_child_that_cannot_be_started_leaves_nothing_open():
     with pytest.raises(RunFailed, match="no child process could be started"):
         await Child.spawn("gpu", SETUP, ("/nowhere",))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_child_whose_device_has_failed_says_so_and_leaves(tiny: Path):
+    order = Order(
+        id="a",
+        pipeline=Pipeline("sd1", {"pipeline": str(tiny / "sd1")}),
+        operation=Operation.create,
+        prompt="a robot",
+        negative_prompt="",
+        width=64,
+        height=64,
+        seed=1,
+    )
+    child = await Child.spawn("gpu", SETUP, (sys.executable, "-c", BREAKS))
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(child.live())
+        run = child.begin(order)
+        while not isinstance(report := await child.next(run, 60), Fault):
+            pass
+    assert "illegal memory access" in report.message
+    assert "cpu answers nothing any more in this process" in child.ending

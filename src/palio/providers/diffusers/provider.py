@@ -180,7 +180,7 @@ class Diffusers(Provider):
         shelf = self._machine.shelf
         if missing(model, job, shelf):
             return FETCH_SECONDS + LOAD_SECONDS
-        is_there = pipeline_of(model, job, shelf).key in self._resident
+        is_there = self.pid is not None and pipeline_of(model, job, shelf).key in self._resident
         return 0.0 if is_there else self._load_seconds.get(model.id, LOAD_SECONDS)
 
     def _lacks(self, model: Model, job: ImageJob) -> str | None:

@@ -50,12 +50,15 @@ class Studio:
         self._pickles = setup.pickles
         self._say = say
         self._is_stopped = is_stopped
+        self._is_broken = False
         bound = _allowed(self._device) if setup.memory is None else setup.memory
         self._cache: Cache[Loaded] = Cache(bound, measured, self._let_go)
 
     def carry_out(self, order: Order) -> None:
-        """Make the picture, or say why there is none."""
+        """Make the picture, or say why there is none. Raises SystemExit where this process can make none any more."""
         self._say(self._end(order))
+        if self._is_broken:
+            raise SystemExit(f"{self._device} answers nothing any more in this process")
 
     def _end(self, order: Order) -> Report:
         try:
@@ -65,6 +68,8 @@ class Studio:
         except (CannotLoad, TooLarge, TooLong) as error:
             return Fault(order.id, _told(str(error)), is_incapable=True)
         except Exception as error:
+            # After an error of the device itself, every call to it fails for as long as the process lives.
+            self._is_broken = isinstance(error, torch.AcceleratorError)
             traceback.print_exc()
             what, ran_out = f"{type(error).__name__}: {error}", _is_out_of_memory(error)
         # Only here, where the traceback no longer holds what was being computed.
