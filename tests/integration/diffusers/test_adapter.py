@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 from tests.integration.diffusers.orders import (
     KLEIN,
     LORA,
@@ -152,6 +153,17 @@ async def test_what_a_pipeline_cannot_do_is_declined(provider: Diffusers, input_
     offer = provider.offer(job(**input_))
     assert isinstance(offer, Unable)
     assert reason in offer.reason
+
+
+async def test_a_lora_whose_file_was_written_anew_is_loaded_anew(provider: Diffusers, tiny: Path):
+    file = tiny / "sd1-lora.safetensors"
+    before, first = file.read_bytes(), (await made(provider, **SD1, loras={LORA: 1}))[1]
+    try:
+        save_file({name: 2 * layer for name, layer in load_file(file).items()}, file)
+        assert (await made(provider, **SD1, loras={LORA: 1}))[1] != first
+    finally:
+        file.write_bytes(before)
+    assert (await made(provider, **SD1, loras={LORA: 1}))[1] == first
 
 
 async def test_brackets_that_are_letters_are_read_as_such(provider: Diffusers):

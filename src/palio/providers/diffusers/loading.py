@@ -53,7 +53,8 @@ class Loaded:
     scheduler: Any
     """The model's own, never run."""
     _others: dict[str, Any] = field(default_factory=dict)
-    _worn: tuple[str, ...] = ()
+    _worn: tuple[tuple[str, int], ...] = ()
+    """Paths, and when the files were changed: who trains a LoRA writes it again and again."""
 
     def pipeline(self, operation: Operation) -> Any:
         """The pipeline that does what is asked for."""
@@ -69,26 +70,27 @@ class Loaded:
 
     def wear(self, adapters: Sequence[Adapter], pickles: bool) -> bool:
         """These LoRAs and no others; whether it wore others before. Raises CannotLoad."""
-        paths = tuple(adapter.path for adapter in adapters)
-        names = [f"lora{nth}" for nth in range(len(paths))]
-        if is_changed := paths != self._worn:
+        files = tuple((adapter.path, _changed_at(Path(adapter.path))) for adapter in adapters)
+        names = [f"lora{nth}" for nth in range(len(files))]
+        if is_changed := files != self._worn:
             self._take_off()
             try:
-                for name, path in zip(names, paths, strict=True):
-                    self._put_on(name, Path(path), pickles)
+                for name, file in zip(names, files, strict=True):
+                    self._put_on(name, file, pickles)
             except BaseException:
                 self._take_off()
                 raise
-        if paths:
+        if files:
             self.first.set_adapters(names, [adapter.strength for adapter in adapters])
         return is_changed
 
-    def _put_on(self, name: str, path: Path, pickles: bool) -> None:
+    def _put_on(self, name: str, file: tuple[str, int], pickles: bool) -> None:
+        path = Path(file[0])
         _check_kind(path, pickles)
         keys = _keys(path)
         if any("dora_scale" in key for key in keys):
             raise CannotLoad(f"{path.name} is a DoRA, of which diffusers would leave out a part")
-        self._worn = (*self._worn, str(path))
+        self._worn = (*self._worn, file)
         try:
             self.first.load_lora_weights(
                 str(path.parent),
@@ -218,6 +220,13 @@ def _header(file: Path) -> dict[str, dict[str, Any]]:
     if not isinstance(header, dict):
         raise CannotLoad(f"{file.name} is no safetensors file")
     return header
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        raise CannotLoad(f"the LoRA {path.name} is not there") from None
 
 
 def _keys(path: Path) -> list[str]:

@@ -100,7 +100,7 @@ class Child:
                 process = await asyncio.create_subprocess_exec(
                     *(*command, str(theirs.fileno())),
                     stdin=DEVNULL,
-                    stdout=printer,
+                    stdout=printer.fileno(),
                     stderr=STDOUT,
                     pass_fds=(theirs.fileno(),),
                     env=environment(os.environ),
