@@ -114,7 +114,7 @@ class Entry:
             self._record.succeeded(self.task.work, self.running.age if self._is_timed else None)
             if self._lateness is not None and not self._was_late and self._is_timed:
                 self._lateness.note(late=False)
-            self._stand.spent += cost or 0.0
+            self._stand.spent += cost if cost is not None else self.contender.offer.price or 0.0
             self._stand.answered(self._model, self.began)
             self._stand.gate.accepted()
 

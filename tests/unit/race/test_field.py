@@ -99,6 +99,16 @@ class TestEntry:
         assert record.successes + record.faults == (first != "abandoned")
         assert next(iter(race.field.standings())).stand.spent == (0.5 if first == "succeeded" else 0)
 
+    @pytest.mark.parametrize(("told", "spent"), [(0.5, 0.5), (0.0, 0.0), (None, 0.01)])
+    def test_what_a_provider_does_not_tell_it_cost_is_what_it_offered(self, told: float | None, spent: float) -> None:
+        race = Race(Entrant("p", 1))
+        race.offers = [Offer("p", 10.0, 0.01, "m")]
+        race.job()
+
+        race.entries[0].succeeded(told)
+
+        assert next(iter(race.field.standings())).stand.spent == spent
+
     def test_its_place_may_be_free_before_its_end_is_known(self) -> None:
         race = Race(Entrant("p", 1))
         race.job()

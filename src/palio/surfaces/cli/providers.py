@@ -29,7 +29,8 @@ def providers(
 ) -> None:
     """Show every provider: what runs and waits there, faults, speed and spend. Needs an operator's token.
 
-    The median is seconds for a megapixel at 20 steps; spend is USD since the server started, as far as was said.
+    The median is seconds for a megapixel at 20 steps; spend is USD since the server started, as the provider said or
+    else as it offered.
     """
     if context.invoked_subcommand is not None:
         return
