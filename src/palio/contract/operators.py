@@ -30,7 +30,7 @@ class ServedReport(Document, kw_only=True):
 class ProviderReport(Document, kw_only=True):
     """A provider: what runs and waits there, whether it takes jobs, and what it cost since the server started.
 
-    `limit` is how many runs it may have now, `places` how many at best. `spent` is USD, as the provider said, or else as
+    `limit` is how many runs it may have now, `places` how many at best. `spent` is USD, as the provider said or else as
     it offered. `models` are those that had jobs, `serves` all that it has, if it has a list of them.
     """
 
