@@ -11,9 +11,8 @@ MAX_SHOWN = 50
 
 def show_start(job: Job, attempt: Attempt, rounded_to: tuple[int, int] | None = None) -> None:
     """An attempt at a job is under way, which will come out with so many pixels if not with those asked for."""
-    shown = JobAttempt(provider=attempt.provider, status="started", started_at=attempt.started_at)
-    if rounded_to is not None:
-        shown.rounded_to = "x".join(map(str, rounded_to))
+    size = "x".join(map(str, rounded_to)) if rounded_to is not None else None
+    shown = JobAttempt(provider=attempt.provider, status="started", started_at=attempt.started_at, rounded_to=size)
     _show(job, attempt, shown)
 
 
@@ -51,17 +50,15 @@ def told(error: Exception) -> str:
 
 def _show(job: Job, attempt: Attempt, shown: JobAttempt) -> None:
     shown.hedge = attempt.hedge or None
-    others = _others(job, attempt)
-    for before in job.attempts or []:
-        if before not in others:
-            shown.rounded_to = shown.rounded_to or before.rounded_to
-    attempts = sorted([*others, shown], key=lambda other: other.started_at)
+    before = next((other for other in job.attempts or [] if _is_of(other, attempt)), shown)
+    shown.rounded_to = shown.rounded_to or before.rounded_to
+    attempts = sorted([*_others(job, attempt), shown], key=lambda other: other.started_at)
     job.attempts = attempts[-MAX_SHOWN:]
 
 
 def _others(job: Job, attempt: Attempt) -> list[JobAttempt]:
-    return [
-        shown
-        for shown in job.attempts or []
-        if (shown.provider, shown.started_at) != (attempt.provider, attempt.started_at)
-    ]
+    return [shown for shown in job.attempts or [] if not _is_of(shown, attempt)]
+
+
+def _is_of(shown: JobAttempt, attempt: Attempt) -> bool:
+    return (shown.provider, shown.started_at) == (attempt.provider, attempt.started_at)
