@@ -11,6 +11,7 @@ from uuid import uuid4
 import typer
 
 from palio.errors import PalioError, SetupError
+from palio.surfaces.cli.folder import make_folder
 from palio.surfaces.cli.options import Config, Data
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ async def _ask(provider: "Provider", run: bool, yes: bool, out: Path) -> None:
         return
     if not yes and price != 0:
         typer.confirm("Have it made?", abort=True)
-    _make_folder(out)  # before there is anything that was paid for
+    make_folder(out)  # before there is anything that was paid for
     began = monotonic()
     made = await _make(provider, job)
     file = await asyncio.to_thread(_save, out, provider.name, made.data)
@@ -150,13 +151,6 @@ async def _make(provider: "Provider", job: "ImageJob") -> "Made":
         await provider.cancel(handle)
         raise
     raise RunFailed(f"{provider.name} ended without a picture")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(f"cannot make the folder {folder}: {error.strerror}") from None
 
 
 def _save(folder: Path, name: str, data: bytes) -> Path:

@@ -12,6 +12,7 @@ from palio.contract.document import Blob, Step, every_step
 from palio.contract.status import Status
 from palio.errors import SetupError
 from palio.surfaces.cli.client import Client, connected, read_workflow
+from palio.surfaces.cli.folder import make_folder
 from palio.surfaces.cli.options import AsJson, Token, Url
 
 DEFAULT_ENGINE = "z-image"
@@ -58,7 +59,7 @@ def image(
         "strength": strength,
         "outputFormat": format,
     }
-    _make_folder(out)
+    make_folder(out)
     with connected(url, token) as client:
         _run(client, {name: value for name, value in given.items() if value is not None}, out, json)
 
@@ -101,13 +102,6 @@ def _file_name(blob: Blob) -> str:
     """The blob's id where that is a plain file name; what a server says never leads out of the folder."""
     name = re.sub(r"[^A-Za-z0-9._-]", "_", blob.id).lstrip(".")
     return name[:200] or "image"
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(f"cannot make the folder {out}: {error.strerror}") from None
 
 
 def _reference(source: str) -> str:
