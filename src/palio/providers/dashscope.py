@@ -99,7 +99,7 @@ class DashScope(QueueProvider, SynchronousProvider):
     )
 
     async def start(self, assignment: Assignment) -> Handle:
-        found = self.account.catalog.best(assignment.job, self.lacks)
+        found = self.fit(assignment.job)
         if isinstance(found, str):
             raise Incapable(found)
         return await _way(found.model.recipe == TASK).start(self, assignment)

@@ -13,8 +13,6 @@ from time import time
 from typing import ClassVar
 from uuid import UUID
 
-import msgspec
-
 from palio.contract.json import Json
 from palio.providers.base import Ambiguous, Handle
 from palio.providers.hosted.orders import Order, Request, Run
@@ -164,7 +162,7 @@ class Runware(QueueProvider):
         reply = await self.exchange(_about("getResponse", id_))
         is_over = reply.text("errors", 0, "taskUUID") == id_ and self._meaning(reply) in _ENDED
         if _item(reply) or is_over:
-            return msgspec.json.encode(Run(id_, "", time())).decode()
+            return Run(id_, "", time()).handle
         if self._meaning(reply) is not Meaning.lost:
             raise Ambiguous(self.told(reply))
         # What is over may be forgotten there, and was paid all the same.

@@ -173,7 +173,7 @@ class WebUI(HostedProvider):
         run = Run(order.attempt_id, order.model.id, time())
         generation = Generation(self._request(order, run), forget=lambda: self._generations.pop(run.id, None))
         self._generations[run.id] = generation
-        return msgspec.json.encode(run).decode()
+        return run.handle
 
     async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
         run = self.run_in(handle)

@@ -252,4 +252,4 @@ def _address(run: Run) -> str:
 
 
 def _handle(id_: str) -> Handle:
-    return msgspec.json.encode(Run(id_, "", time())).decode()
+    return Run(id_, "", time()).handle

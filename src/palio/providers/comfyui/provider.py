@@ -226,7 +226,7 @@ class ComfyUI(QueueProvider):
         id_ = _prompt_id(attempt_id)
         queue = await self._known("queue", id_)
         is_there = _is_running(queue) or _is_pending(queue) or bool((await self._known(f"history/{id_}", id_)).json)
-        return msgspec.json.encode(Run(id_, "", time())).decode() if is_there else None
+        return Run(id_, "", time()).handle if is_there else None
 
     async def cancel(self, handle: Handle) -> None:
         run = self.run_in(handle)

@@ -8,6 +8,7 @@ import msgspec
 
 from palio.contract.image.job import ImageJob
 from palio.contract.json import Json, JsonObject
+from palio.providers.base import Handle
 from palio.providers.catalog.model import Model
 from palio.providers.hosted.payload import media_type
 
@@ -25,6 +26,11 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     urls: dict[str, str] = {}
     cost: float | None = None
     nsfw_level: str | None = None
+
+    @property
+    def handle(self) -> Handle:
+        """How the ledger keeps it; `HostedProvider.run_in` reads it again."""
+        return msgspec.json.encode(self).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,6 @@ from random import Random
 from time import monotonic, time
 from typing import ClassVar
 
-import msgspec
-
 from palio.providers.base import (
     Ambiguous,
     Assignment,
@@ -82,7 +80,7 @@ class QueueProvider(HostedProvider):
         reply = await self.submit(order, 2 * self.account.limits.timeout)
         run = self.run_of(reply, order)
         if run is not None and all(url and self.may_be_asked(url) for url in run.urls.values()):
-            return msgspec.json.encode(run).decode()
+            return run.handle
         if run is not None and (cancellation := self.cancellation(run)) is not None:
             # It cannot be followed, so it had better not go on. If it does all the same, that is what Ambiguous says.
             with suppress(ProviderError):

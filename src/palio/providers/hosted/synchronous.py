@@ -47,7 +47,7 @@ class SynchronousProvider(HostedProvider):
             self._hold(run.id, picture)
         urls = {} if is_inline else {PICTURE: picture}
         cost, nsfw_level = self.paid(run, reply), self.nsfw_level(reply)
-        return msgspec.json.encode(msgspec.structs.replace(run, urls=urls, cost=cost, nsfw_level=nsfw_level)).decode()
+        return msgspec.structs.replace(run, urls=urls, cost=cost, nsfw_level=nsfw_level).handle
 
     async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
         run = self.run_in(handle)

@@ -10,8 +10,6 @@ from time import time
 from typing import ClassVar
 from urllib.parse import quote
 
-import msgspec
-
 from palio.contract.image.job import ImageJob
 from palio.contract.json import Json, JsonObject
 from palio.providers.base import Ambiguous, Assignment, Handle, Incapable, NotAccepted
@@ -162,7 +160,7 @@ class InvokeAI(QueueProvider):
         ours = [item for item in reply.json if isinstance(item, dict) and item.get("destination") == destination]
         if not ours:
             return None
-        return msgspec.json.encode(Run(str(ours[0].get("item_id")), "", time())).decode()
+        return Run(str(ours[0].get("item_id")), "", time()).handle
 
     def _parts(self, models: Models, model: Model, job: ImageJob) -> Mapping[str, Entry]:
         """The models that a model of the catalog is made of for a job. Raises Incapable for one that is not there."""

@@ -19,8 +19,6 @@ from time import time
 from typing import ClassVar, TypeVar
 from urllib.parse import quote
 
-import msgspec
-
 from palio.contract.image.job import ImageJob
 from palio.contract.json import JsonObject
 from palio.providers.base import (
@@ -134,7 +132,7 @@ class SwarmUI(HostedProvider):
         order = await self.order(assignment)
         run = Run(await self._begins_nothing(self._session()), order.model.id, time())
         self._orders[run.id] = order
-        return msgspec.json.encode(run).decode()
+        return run.handle
 
     async def watch(self, handle: Handle, assignment: Assignment) -> AsyncIterator[Progress | Made]:
         run = self.run_in(handle)
