@@ -4,6 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 from PIL import Image
+from tests.acceptance.vendors.own_servers import (
+    DREAMSHAPER,
+    EDIT,
+    FLUX1,
+    KLEIN,
+    LORA,
+    QWEN,
+    SCHNELL,
+    SD1,
+    SDXL,
+    VARIANT,
+    Z_IMAGE,
+)
 from tests.acceptance.vendors.serving import PICTURE, make, serving_vendor
 from tests.conftest import Server
 from tests.standins.invokeai import InvokeAI
@@ -11,19 +24,7 @@ from tests.standins.server import serving
 
 from palio.providers.catalog.reading import read_catalog
 
-LORA = "urn:air:flux1:lora:civitai:180891@776656"
-DEV = "urn:air:flux1:checkpoint:civitai:618692@691639"
-FLUX1 = {"engine": "sdcpp", "ecosystem": "flux1", "operation": "createImage", "diffuserModel": DEV}
-SCHNELL = {**FLUX1, "diffuserModel": "urn:air:flux1:checkpoint:civitai:618692@699279", "steps": 4}
-KLEIN = {"engine": "flux2", "model": "klein", "operation": "createImage"}
-EDIT = {"operation": "editImage", "images": [PICTURE, PICTURE]}
-VARIANT = {"operation": "createVariant", "image": PICTURE}
-SD1 = {"engine": "sdcpp", "ecosystem": "sd1", "operation": "createImage"}
-DREAMSHAPER = "urn:air:sd1:checkpoint:civitai:4384@128713"
-SDXL = {"engine": "comfy", "ecosystem": "sdxl", "operation": "createImage"}
 SDXL_BASE = "huggingface:stabilityai/stable-diffusion-xl-base-1.0"
-Z_IMAGE = {"engine": "sdcpp", "ecosystem": "zImage", "operation": "createImage"}
-QWEN = {"engine": "sdcpp", "ecosystem": "qwen", "model": "20b", "operation": "createImage"}
 
 ORDERS = {
     "sd1": {**SD1, "model": DREAMSHAPER, "loras": {LORA: 0.7}, "negativePrompt": "rust", "schedule": "karras"},
